@@ -1,0 +1,112 @@
+"""Every error that RerankLens raises on purpose.
+
+RagError
+├── SettingsError          a setting has a value that cannot be used
+├── ModelError             a model cannot be used
+│   ├── UnknownModelError      its name is not in the catalogue
+│   ├── MissingModelError      its files are not on this machine
+│   └── CorruptModelError      a file is not the one that was promised
+├── DocumentError          one file cannot be ingested (the others still can)
+│   ├── UnsupportedTypeError   a type that no parser reads
+│   ├── EmptyDocumentError     nothing in it
+│   ├── NoTextLayerError       a scan: pages without text
+│   ├── PasswordNeededError    encrypted
+│   ├── DamagedDocumentError   its parser could not read it
+│   └── TooLargeError          over the upload limit
+├── LibraryError           the library does not hold what was asked for, or cannot be opened
+├── QueryError             a question or its parameters cannot be used
+└── InputFileError         a file handed to the command line is not in the expected form
+
+A message says what was expected, what was found and what to do next. Attributes carry the
+evidence, for callers who want to react rather than print.
+"""
+
+from pathlib import Path
+
+
+class RagError(Exception):
+    """Something went wrong that a person can understand and act on."""
+
+
+class SettingsError(RagError):
+    """A setting has a value that cannot be used."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"{name}={value!r} cannot be used: expected {expected}.")
+        self.name = name
+        self.value = value
+        self.expected = expected
+
+
+class ModelError(RagError):
+    """A model cannot be used."""
+
+    def __init__(self, message: str, *, model_id: str) -> None:
+        super().__init__(message)
+        self.model_id = model_id
+
+
+class UnknownModelError(ModelError):
+    """A model's name is not in the catalogue."""
+
+
+class MissingModelError(ModelError):
+    """A model's files are not on this machine."""
+
+    def __init__(self, message: str, *, model_id: str, path: Path) -> None:
+        super().__init__(message, model_id=model_id)
+        self.path = path
+
+
+class CorruptModelError(ModelError):
+    """A model file is not the one that was promised."""
+
+    def __init__(self, message: str, *, model_id: str, path: Path) -> None:
+        super().__init__(message, model_id=model_id)
+        self.path = path
+
+
+class DocumentError(RagError):
+    """One file cannot be ingested; the others still can."""
+
+
+class UnsupportedTypeError(DocumentError):
+    """A file has a type that no parser reads."""
+
+
+class EmptyDocumentError(DocumentError):
+    """A file has nothing in it to index."""
+
+
+class NoTextLayerError(DocumentError):
+    """A PDF has pages, but no text on them."""
+
+
+class PasswordNeededError(DocumentError):
+    """A file is encrypted and cannot be opened without its password."""
+
+
+class DamagedDocumentError(DocumentError):
+    """A file is not readable as what its name says."""
+
+
+class TooLargeError(DocumentError):
+    """A file is larger than the upload limit."""
+
+
+class LibraryError(RagError):
+    """The library does not hold what was asked for, or cannot be opened."""
+
+
+class QueryError(RagError):
+    """A question or one of its parameters cannot be used."""
+
+
+class InputFileError(RagError):
+    """A file handed to the command line is not in the expected form."""
+
+    def __init__(self, path: str | Path, message: str, *, line: int | None = None) -> None:
+        where = f"{path}, line {line}" if line is not None else str(path)
+        super().__init__(f"{where}: {message}")
+        self.path = Path(path)
+        self.line = line

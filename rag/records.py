@@ -1,0 +1,186 @@
+"""The values that pass between stages: frozen, comparable, picklable, without behaviour."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+FileStatus = Literal["added", "replaced", "unchanged", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a document: `text[start:end]` is its text; numbers start at 1."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document: level 1 is the highest; `start` is where its line begins."""
+
+    level: int
+    title: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file. `id` is the sha256 of its bytes, in hex; `text` is NFC, control characters gone.
+
+    Pages and headings are in order of `start`; formats without pages have none.
+    """
+
+    id: str
+    name: str
+    kind: str
+    text: str
+    pages: tuple[Page, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of one document: `document.text[start:end] == text`.
+
+    `page` is the page on which the span starts, `headings` the heading path in force there, outermost
+    first, `tokens` the embedder's own count for `text`, without special tokens.
+    """
+
+    document_id: str
+    start: int
+    end: int
+    text: str
+    tokens: int
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk as a search finds it: with an id of its own and the name of its document."""
+
+    chunk_id: str
+    document_id: str
+    document: str
+    text: str
+    start: int
+    end: int
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage as the retriever ranked it. `cosine` is in [-1, 1]; ranks start at 1."""
+
+    rank: int
+    passage: Passage
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class RerankedHit:
+    """A hit as the reranker ranked it.
+
+    `logit` is the raw score: unbounded, higher is better, comparable only within one query.
+    `tokens` counts the passage's tokens, `tokens_read` those that the model was shown. `cosine` is the
+    retriever's; None where a run file, not a vector search, retrieved the passage.
+    """
+
+    rank: int
+    retrieved_rank: int
+    passage: Passage
+    cosine: float | None
+    logit: float
+    tokens: int
+    tokens_read: int
+
+    @property
+    def score(self) -> float:
+        """The logistic function of the logit, in [0, 1]: for display only, never for sorting."""
+        # Two branches, so that exp never overflows.
+        if self.logit >= 0:
+            return 1.0 / (1.0 + math.exp(-self.logit))
+        odds = math.exp(self.logit)
+        return odds / (1.0 + odds)
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """One stage of one question, as measured in that run.
+
+    `items` are what the stage worked on (passages, pairs), `tokens` what the model was fed, `cached`
+    the items whose value was already known, `cold` whether the model had never run before.
+    """
+
+    stage: str
+    seconds: float
+    items: int = 0
+    tokens: int = 0
+    cached: int = 0
+    cold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model answered: its id, the sha256 of its graph file, and what ran it."""
+
+    id: str
+    sha256: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One question's answer: both rankings, every stage's time, and what the reader must know.
+
+    `stages` are in the order in which they ran; `total_s` is measured around all of them, so it is
+    never less than their sum. `reranked` is empty and `reranker` None when reranking was turned off.
+    """
+
+    query: str
+    collection: str
+    retrieved: tuple[Hit, ...]
+    reranked: tuple[RerankedHit, ...]
+    stages: tuple[StageTime, ...]
+    total_s: float
+    embedder: ModelInfo
+    reranker: ModelInfo | None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def cold(self) -> bool:
+        """Whether any stage used a model for the first time in this process."""
+        return any(stage.cold for stage in self.stages)
+
+    @property
+    def cached(self) -> int:
+        """How many pairs had their score from the cache instead of the model."""
+        return sum(stage.cached for stage in self.stages)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file. `message` is a sentence for the person who dropped it."""
+
+    name: str
+    status: FileStatus
+    message: str
+    document_id: str | None = None
+    pages: int = 0
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A document of a collection, as a list shows it. `added_at` is ISO 8601, UTC."""
+
+    id: str
+    name: str
+    kind: str
+    size_bytes: int
+    pages: int
+    chunks: int
+    added_at: str

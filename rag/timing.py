@@ -1,0 +1,47 @@
+"""Measure the stages of one question."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rag.records import StageTime
+
+
+@dataclass(slots=True)
+class StageCounts:
+    """What a stage counted while it ran; it fills these in before its clock stops."""
+
+    items: int = 0
+    tokens: int = 0
+    cached: int = 0
+    cold: bool = False
+
+
+class Stopwatch:
+    """Times named stages, and the whole from its making. Not shared between threads."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._stages: list[StageTime] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[StageCounts]:
+        """Time the body as the stage `name`; a body that raises leaves no stage behind."""
+        counts = StageCounts()
+        began = time.perf_counter()
+        yield counts
+        seconds = time.perf_counter() - began
+        self._stages.append(
+            StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold)
+        )
+
+    @property
+    def stages(self) -> tuple[StageTime, ...]:
+        """The finished stages, in the order in which they ended."""
+        return tuple(self._stages)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since this stopwatch was made."""
+        return time.perf_counter() - self._began
