@@ -44,8 +44,8 @@ class Document:
 class Chunk:
     """A span of one document: `document.text[start:end] == text`.
 
-    `page` is the page on which the span starts, `headings` the heading path in force there, outermost
-    first, `tokens` the embedder's own count for `text`, without special tokens.
+    `page` is the page that holds most of the span, `headings` the heading path of its first text,
+    outermost first, `tokens` the embedder's own count for `text`, without special tokens.
     """
 
     document_id: str
@@ -73,11 +73,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage as the retriever ranked it. `cosine` is in [-1, 1]; ranks start at 1."""
+    """A passage as the retriever ranked it; ranks start at 1.
+
+    `cosine` is in [-1, 1]; None where a run file, not a vector search, retrieved the passage.
+    """
 
     rank: int
     passage: Passage
-    cosine: float
+    cosine: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class RerankedHit:
 
     `logit` is the raw score: unbounded, higher is better, comparable only within one query.
     `tokens` counts the passage's tokens, `tokens_read` those that the model was shown. `cosine` is the
-    retriever's; None where a run file, not a vector search, retrieved the passage.
+    retriever's, as in Hit.
     """
 
     rank: int

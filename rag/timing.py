@@ -32,9 +32,7 @@ class Stopwatch:
         began = time.perf_counter()
         yield counts
         seconds = time.perf_counter() - began
-        self._stages.append(
-            StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold)
-        )
+        self._stages.append(StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold))
 
     @property
     def stages(self) -> tuple[StageTime, ...]:

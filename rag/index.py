@@ -1,0 +1,80 @@
+"""Find the nearest vectors, exactly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+# A search over a library that fits in memory takes less time than waking FAISS's own threads, and
+# those would spin on the cores that the reranker is about to use.
+faiss.omp_set_num_threads(1)
+
+
+class VectorIndex:
+    """Unit vectors under integer ids, searched by inner product, which for them is the cosine.
+
+    Not safe for a search beside a change: its owner locks.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self._faiss = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+
+    def __len__(self) -> int:
+        return int(self._faiss.ntotal)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids in the index, int64 [n], ascending."""
+        return np.sort(faiss.vector_to_array(self._faiss.id_map))
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Add `vectors` float32 [n, dim] under `ids` int64 [n]; an id may be added only once."""
+        if vectors.shape != (len(ids), self.dim):
+            raise ValueError(f"expected {len(ids)} vectors of {self.dim} dimensions, found {vectors.shape}")
+        self._faiss.add_with_ids(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Remove `ids`; those that are not there are passed over."""
+        self._faiss.remove_ids(np.ascontiguousarray(ids))
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, *, within: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the ids and cosines of the at most `k` nearest vectors, best first, ties by id.
+
+        With `within`, only those ids are considered.
+        """
+        k = min(k, len(self) if within is None else len(within))
+        if k == 0:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        params = None
+        if within is not None:
+            params = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.array(within, dtype=np.int64)))
+        cosines, ids = self._faiss.search(vector.reshape(1, -1), k, params=params)
+        found = ids[0] >= 0  # FAISS pads with -1 where `within` names ids that it does not hold
+        ids, cosines = ids[0][found], cosines[0][found]
+        order = np.lexsort((ids, -cosines))
+        # Rounding can carry the product of two unit vectors just past 1.
+        return ids[order], np.clip(cosines[order], -1.0, 1.0)
+
+    def save(self, path: Path) -> None:
+        """Write the index to `path`, whole or not at all."""
+        partial = path.with_name(path.name + ".partial")
+        faiss.write_index(self._faiss, str(partial))
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, *, dim: int) -> "VectorIndex | None":
+        """Return the index saved at `path`; None when it is missing, unreadable or of another `dim`."""
+        try:
+            stored = faiss.read_index(str(path))
+        except RuntimeError:  # what FAISS raises for a missing file and for a damaged one
+            return None
+        if not isinstance(stored, faiss.IndexIDMap2) or stored.d != dim:
+            return None
+        index = cls(dim)
+        index._faiss = stored
+        return index

@@ -1,0 +1,1 @@
+"""Models as data, where their files lie, and how they run."""

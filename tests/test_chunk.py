@@ -1,0 +1,116 @@
+"""Chunks: exact spans, bounded size, sensible breaks."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from rag.chunk import MAX_TOKENS, OVERLAP_TOKENS, split
+from rag.models.cache import locate
+from rag.models.catalog import CATALOG
+from rag.records import Chunk, Document, Heading, Page
+
+TOKENIZER = Tokenizer.from_file(str(locate(CATALOG[0]).tokenizer))
+TOKENIZER.no_padding()
+TOKENIZER.no_truncation()
+
+SENTENCE = "The boiler on the second floor needs a new valve before the winter starts. "
+WORDS = st.sampled_from(
+    ["pasta", "perché", "1,234.5", "東京", "naïve", "👩‍🍳", "a" * 130, "\u200b", "x.", "No!"]
+)
+PROSE = st.lists(st.tuples(WORDS, st.sampled_from([" ", "\n", "\n\n", ""])), max_size=400).map(
+    lambda pairs: "".join(word + gap for word, gap in pairs)
+)
+
+
+def offsets(text: str) -> list[tuple[int, int]]:
+    return list(TOKENIZER.encode(text, add_special_tokens=False).offsets)
+
+
+def chunks_of(text: str, **parts: tuple[Page, ...] | tuple[Heading, ...]) -> tuple[Chunk, ...]:
+    return split(Document(id="d", name="d.txt", kind="txt", text=text, **parts), offsets)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=3000), PROSE))
+def test_every_chunk_is_its_span_and_fits_the_model(text: str) -> None:
+    for chunk in chunks_of(text):
+        assert text[chunk.start : chunk.end] == chunk.text
+        assert chunk.tokens == len(offsets(chunk.text)) <= MAX_TOKENS
+        assert chunk.text == chunk.text.strip() != ""
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=3000), PROSE))
+def test_nothing_but_white_space_is_left_out(text: str) -> None:
+    covered = [False] * len(text)
+    for chunk in chunks_of(text):
+        covered[chunk.start : chunk.end] = [True] * (chunk.end - chunk.start)
+    assert all(seen or char.isspace() for seen, char in zip(covered, text, strict=True))
+
+
+@settings(max_examples=50, deadline=None)
+@given(PROSE)
+def test_chunks_come_in_order_and_never_stand_still(text: str) -> None:
+    chunks = chunks_of(text)
+    assert [c.start for c in chunks] == sorted({c.start for c in chunks})
+    assert [c.end for c in chunks] == sorted(c.end for c in chunks)
+
+
+def test_a_long_text_gives_chunks_near_the_target_with_an_overlap() -> None:
+    chunks = chunks_of(SENTENCE * 120)
+    assert all(130 <= chunk.tokens <= 290 for chunk in chunks)
+    for before, after in zip(chunks, chunks[1:], strict=False):
+        shared = before.text[after.start - before.start :]
+        assert 20 <= len(offsets(shared)) <= OVERLAP_TOKENS
+
+
+def test_a_chunk_ends_at_a_sentence_before_a_word() -> None:
+    chunks = chunks_of(SENTENCE * 120)
+    assert all(chunk.text.endswith(".") for chunk in chunks)
+    assert all(chunk.text.startswith("The boiler") for chunk in chunks)
+
+
+def test_a_chunk_ends_at_a_paragraph_before_a_sentence() -> None:
+    paragraph = SENTENCE * 10
+    text = "\n\n".join([paragraph.strip()] * 6)
+    assert all(re.match(r"\s*\n\n|$", text[chunk.end :]) for chunk in chunks_of(text))
+
+
+def test_a_section_of_its_own_is_a_chunk_without_overlap() -> None:
+    sections = [f"# Part {n}\n\n{(SENTENCE * 10).strip()}" for n in range(3)]
+    text = "\n\n".join(sections)
+    headings = tuple(Heading(1, f"Part {n}", text.index(f"# Part {n}")) for n in range(3))
+    chunks = chunks_of(text, headings=headings)
+    assert [chunk.text for chunk in chunks] == sections
+    assert [chunk.headings for chunk in chunks] == [("Part 0",), ("Part 1",), ("Part 2",)]
+
+
+def test_small_sections_share_a_chunk_and_a_title_goes_with_its_text() -> None:
+    text = "# Manual\n\n## Use\n\nPress the button.\n\n## Care\n\nWipe it dry."
+    headings = (
+        Heading(1, "Manual", 0),
+        Heading(2, "Use", text.index("## Use")),
+        Heading(2, "Care", text.index("## Care")),
+    )
+    (chunk,) = chunks_of(text, headings=headings)
+    assert chunk.headings == ("Manual", "Use")
+
+
+def test_a_chunk_knows_the_page_that_holds_most_of_it() -> None:
+    first, second = (SENTENCE * 14).strip(), (SENTENCE * 14).strip()
+    pages = (Page(3, 0, len(first)), Page(4, len(first) + 2, len(first) + 2 + len(second)))
+    chunks = chunks_of(first + "\n\n" + second, pages=pages)
+    assert [chunk.page for chunk in chunks] == [3, 4]
+
+
+@pytest.mark.parametrize("text", ["", "   \n\n\t "])
+def test_a_text_without_content_has_no_chunks(text: str) -> None:
+    assert chunks_of(text) == ()
+
+
+def test_a_word_of_a_million_letters_is_cut_rather_than_kept_whole() -> None:
+    chunks = chunks_of("x" * 1_000_000)
+    assert max(len(chunk.text) for chunk in chunks) <= 2_000
