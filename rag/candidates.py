@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 
 from rag.chunk import Offsets, split
 from rag.embed import Embedder
-from rag.errors import InputFileError
 from rag.index import VectorIndex
 from rag.records import Document, Hit, Passage
+from rag.retrieve import retrieve
 from rag.timing import Stopwatch
-from rag.trec import Ranked, read_run
+from rag.trec import Ranked, Run
 
 PassagesOf = Callable[[str], Sequence[Passage]]
 
@@ -51,47 +50,33 @@ class VectorSearch:
 
     def find(self, query_id: str, query: str, *, watch: Stopwatch) -> Candidates:
         """Return the documents nearest to `query`; the stages are `embed` and `search`."""
-        with watch.stage("embed") as counts:
-            counts.items, counts.cold = 1, not self._embedder.used
-            vector = self._embedder.embed_query(query)
-        with watch.stage("search") as counts:
-            counts.items = len(self._index)
-            hits = self._nearest(vector)
+        hits = retrieve(query, embedder=self._embedder, nearest=self._nearest, k=self._depth, watch=watch)
         ranked = (Ranked(hit.passage.document_id, hit.cosine) for hit in hits if hit.cosine is not None)
         return Candidates(best_of_documents(ranked), hits)
 
-    def _nearest(self, vector: NDArray[np.float32]) -> tuple[Hit, ...]:
-        count = self._depth
+    def _nearest(self, vector: NDArray[np.float32], n_documents: int) -> list[tuple[Passage, float]]:
+        """Return the nearest passages, down to the one that shows the last of `n_documents` documents."""
+        count = n_documents
         while True:
             ids, cosines = self._index.search(vector, count)
-            found = [self._passages[position] for position in ids.tolist()]
-            end = _end_of_documents(found, self._depth)
-            if end is not None or len(found) == len(self._index):
-                pairs = zip(found[:end], cosines.tolist(), strict=False)
-                return tuple(Hit(rank, passage, cosine) for rank, (passage, cosine) in enumerate(pairs, 1))
+            passages = [self._passages[position] for position in ids.tolist()]
+            end = _end_of_documents(passages, n_documents)
+            if end is not None or len(passages) == len(self._index):
+                return list(zip(passages, cosines.tolist(), strict=True))[:end]
             count *= 2
 
 
-class RunFile:
-    """Candidates as a TREC run lists them: of each query, its first `depth` documents."""
+class FromRun:
+    """Candidates as a run lists them, each with all passages of its document."""
 
-    def __init__(self, path: Path, passages_of: PassagesOf, *, depth: int) -> None:
-        self._path = path
-        self._run = read_run(path)
+    def __init__(self, run: Run, passages_of: PassagesOf) -> None:
+        self._run = run
         self._passages_of = passages_of
-        self._depth = depth
 
     def find(self, query_id: str, query: str, *, watch: Stopwatch) -> Candidates:
-        """Return the run's documents for `query_id`, none if the run leaves it out; there is no stage.
-
-        Raises InputFileError where the corpus lacks one of them.
-        """
-        documents = self._run.get(query_id, ())[: self._depth]
-        try:
-            passages = [p for ranked in documents for p in self._passages_of(ranked.document_id)]
-        except KeyError as exc:
-            message = f"ranks document {exc} for query {query_id!r}, which the corpus does not hold."
-            raise InputFileError(self._path, message) from exc
+        """Return the run's documents for `query_id`, none if the run leaves it out; there is no stage."""
+        documents = tuple(self._run.get(query_id, ()))
+        passages = [p for ranked in documents for p in self._passages_of(ranked.document_id)]
         return Candidates(documents, tuple(Hit(rank, p, None) for rank, p in enumerate(passages, 1)))
 
 

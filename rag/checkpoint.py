@@ -57,9 +57,9 @@ class VectorRows:
         self._path = folder / _VECTORS
         self._row = np.dtype([("number", "<i8"), ("unread", "<i8"), ("vector", "<f4", (dim,))])
         self._path.touch()
-        numbers = self._stored()["number"]
-        out_of_place = np.flatnonzero(numbers != np.arange(len(numbers)))
-        self._length = int(out_of_place[0]) if len(out_of_place) else len(numbers)
+        stored = self._stored()
+        out_of_place = np.flatnonzero(stored["number"] != np.arange(len(stored)))
+        self._length = int(out_of_place[0]) if len(out_of_place) else len(stored)
         os.truncate(self._path, self._length * self._row.itemsize)
 
     def __len__(self) -> int:
@@ -76,11 +76,15 @@ class VectorRows:
         self._length += len(vectors)
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield the passage numbers and vectors in blocks, so that they never need memory all at once."""
-        stored = self._stored()
+        """Yield passage numbers and vectors, in blocks that spare the memory of having them all at once."""
+        stored = self._stored()[: self._length]
         for start in range(0, self._length, _BLOCK_ROWS):
             block = stored[start : start + _BLOCK_ROWS]
-            yield block["number"].copy(), block["vector"].copy()
+            numbers = np.arange(start, start + len(block))
+            if not np.array_equal(block["number"], numbers):
+                message = "another evaluation wrote here at the same time. Run this one again, alone."
+                raise InputFileError(self._path, message)
+            yield numbers, block["vector"].copy()
 
     def truncated(self) -> int:
         """Return how many passages the embedder could not read whole."""

@@ -29,9 +29,7 @@ class Embedder:
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
         self.info = ModelInfo(model.spec.id, model.spec.graph.sha256, model.backend)
-        self.dim = int(self._model.run(self._model.encode(["dimension"]), _unit_cls)[0].shape[0])
-        # That run was of the constructor's own; the first question must still be able to say "cold".
-        self._model.used = False
+        self.dim = int(model.output_dim)
 
     @property
     def used(self) -> bool:

@@ -166,12 +166,16 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file. `message` is a sentence for the person who dropped it."""
+    """What became of one file. `message` is a sentence for the person who dropped it.
+
+    `document` is the name under which the library holds it, None when it failed.
+    """
 
     name: str
     status: FileStatus
     message: str
     document_id: str | None = None
+    document: str | None = None
     pages: int = 0
     chunks: int = 0
 

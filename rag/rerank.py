@@ -27,6 +27,10 @@ class Reranker:
         """Whether the model has scored anything in this process."""
         return self._model.used
 
+    def warm_up(self, text: str) -> None:
+        """Score `text` once, past the cache, so that the first real pair finds the model ready."""
+        self._model.run(self._model.encode([("warm up", text)]), _logit)
+
     def query_tokens_unread(self, query: str) -> int:
         """Return how many tokens of `query` the model has no room for beside a passage."""
         return self._model.clip(query)[1]

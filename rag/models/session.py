@@ -44,6 +44,7 @@ class OnnxModel:
         )
         self._whole = _open_tokenizer(spec, paths)
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix=f"{spec.task}-worker")
+        self.output_dim = self._session.get_outputs()[0].shape[-1]
         self.used = False
         self.backend = f"onnxruntime {ort.__version__} cpu"
 

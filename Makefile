@@ -1,0 +1,65 @@
+# `make run` starts the application, `make test` proves it. Both install what they need into .venv first.
+
+SHELL := bash
+.PHONY: run test check clean help
+
+PORT ?= 8501
+PYTHON ?= python3.11 python3.12 python3.13 python3
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check
+
+run: $(VENV)/serve.done  ## start the application on 127.0.0.1 (PORT=8501)
+	@exec $(PY) -m streamlit run streamlit_app.py --server.port $(PORT)
+
+# pytest comes last, so that its summary closes the output.
+test: $(VENV)/dev.done check  ## run every check: style, types, and the tests with their coverage
+	@.ci/chromium
+	$(PY) -m pytest -rfEs --cov --cov-report=term:skip-covered
+
+check: $(VENV)/dev.done  ## check only style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+clean:  ## remove .venv and all caches; your documents, in .rag, stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## list these targets
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+# A stamp is written only after its installation succeeded. An environment that is broken, too old, or whose
+# installation was cut off is not mended: it is made anew, because pip believes half-copied packages whole.
+IS_USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+ifneq ($(shell [ ! -e $(VENV)/unfinished ] && $(PY) -c 'import pip; $(IS_USABLE)' 2>/dev/null && echo usable),usable)
+.PHONY: $(VENV)/pyvenv.cfg
+endif
+
+$(VENV)/pyvenv.cfg:
+	@for python in $(PYTHON); do \
+	    "$$python" -c '$(IS_USABLE)' 2>/dev/null || continue; \
+	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    exec "$$python" -m venv --clear $(VENV); \
+	done; \
+	{ echo "RerankLens needs Python 3.11 or newer with its venv module. Found:"; \
+	for python in $(PYTHON); do \
+	    echo "  $$python: $$("$$python" --version 2>/dev/null || echo nothing that runs)"; \
+	done; \
+	echo "Install one (on Debian: apt-get install python3 python3-venv), or name yours:"; \
+	echo "  make $(MAKECMDGOALS) PYTHON=/path/to/python3"; } >&2; exit 1
+
+$(VENV)/serve.done: requirements-serve.txt $(VENV)/pyvenv.cfg
+	@echo "Installing what the application needs: half a minute or more"
+	@touch $(VENV)/unfinished
+	$(PIP_INSTALL) -r requirements-serve.txt
+	@rm $(VENV)/unfinished
+	@touch $@
+
+$(VENV)/dev.done: requirements-dev.txt requirements.txt $(VENV)/serve.done
+	@echo "Installing what the tests need besides, PyTorch among it: one minute or more"
+	@touch $(VENV)/unfinished
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@rm $(VENV)/unfinished
+	@touch $@

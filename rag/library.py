@@ -1,0 +1,252 @@
+"""Collections of documents: added once, found again, never half there."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.chunk import split
+from rag.embed import Embedder
+from rag.errors import DocumentError, LibraryError, TooLargeError
+from rag.index import VectorIndex
+from rag.parse import parse
+from rag.parse.clean import clean
+from rag.records import Chunk, Document, DocumentInfo, FileOutcome, Passage
+from rag.store import Store
+
+MAX_NAME_CHARS = 200
+_EMBED_BLOCK = 16  # chunks between two reports of progress
+
+# (file name, chunks embedded, chunks in all)
+OnProgress = Callable[[str, int, int], None]
+OnOutcome = Callable[[FileOutcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file on its way in. `read` is called once, when its turn comes, and may raise OSError."""
+
+    name: str
+    size_bytes: int
+    read: Callable[[], bytes]
+
+
+@dataclass(slots=True)
+class _Loaded:
+    index: VectorIndex
+    revision: str
+
+
+class Library:
+    """The store, and for each collection in use a vector index derived from it.
+
+    Safe between threads; a change made by another process is seen at the next search.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder, *, home: Path, max_file_bytes: int) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._index_folder = home / "index"
+        self._max_file_bytes = max_file_bytes
+        self._loaded: dict[str, _Loaded] = {}
+        self._searching = threading.Lock()
+        self._ingesting = threading.Lock()
+
+    def collections(self) -> tuple[str, ...]:
+        """Return the names of the collections, sorted."""
+        return self._store.collections()
+
+    def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
+        """Return the documents of `collection`, in order of name; none for one that does not exist."""
+        return self._store.documents(collection)
+
+    def ingest(
+        self,
+        files: Iterable[SourceFile],
+        *,
+        collection: str,
+        on_progress: OnProgress | None = None,
+        on_outcome: OnOutcome | None = None,
+    ) -> tuple[FileOutcome, ...]:
+        """Add `files` to `collection` and return what became of each, in order.
+
+        A file that fails costs itself alone. Bytes that are there already are not added again. A file
+        takes the place of an older one of its name, but not of one that came in the same call.
+        """
+        _check_collection_name(collection)
+        outcomes: list[FileOutcome] = []
+        for file in files:
+            taken = {outcome.document for outcome in outcomes}
+            with self._ingesting:
+                outcomes.append(self._ingest_one(file, collection, taken, on_progress))
+            if on_outcome:
+                on_outcome(outcomes[-1])
+        self._save_index(collection)
+        return tuple(outcomes)
+
+    def _ingest_one(
+        self, file: SourceFile, collection: str, taken: set[str | None], on_progress: OnProgress | None
+    ) -> FileOutcome:
+        name = _clean_name(file.name)
+        try:
+            data = self._read(file, name)
+            document_id = sha256(data).hexdigest()
+            if held_as := self._store.name_of(collection, document_id):
+                return self._unchanged(name, held_as, collection, document_id)
+            document = parse(_free_name(name, taken), data)
+            chunks = split(document, self._embedder.offsets)
+            replaced = self._put(document, chunks, len(data), collection, on_progress)
+        except (DocumentError, LibraryError) as exc:
+            return FileOutcome(name, "failed", str(exc))
+        return _ingested(name, document, len(chunks), replaced=replaced)
+
+    def _read(self, file: SourceFile, name: str) -> bytes:
+        most_mb = self._max_file_bytes / 1e6
+        if file.size_bytes > self._max_file_bytes:
+            raise TooLargeError(
+                f"{name} has {file.size_bytes / 1e6:.1f} MB; the limit is {most_mb:.0f} MB "
+                "(RAG_MAX_UPLOAD_MB). Split it, or raise the limit."
+            )
+        try:
+            return file.read()
+        except OSError as exc:
+            raise DocumentError(f"{name} could not be read: {exc.strerror}.") from exc
+
+    def _unchanged(self, name: str, held_as: str, collection: str, document_id: str) -> FileOutcome:
+        known_as = "" if held_as == name else f" as {held_as}"
+        chunks = len(self._store.chunk_keys(collection, document_id=document_id))
+        message = f"{name} is already there{known_as}."
+        return FileOutcome(name, "unchanged", message, document_id, held_as, chunks=chunks)
+
+    def _put(
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        size_bytes: int,
+        collection: str,
+        on_progress: OnProgress | None,
+    ) -> bool:
+        return self._store.put_document(
+            collection,
+            document,
+            size_bytes=size_bytes,
+            chunks=chunks,
+            vectors=self._embed(document.name, chunks, on_progress),
+            model=self._embedder.info.sha256,
+        )
+
+    def _embed(
+        self, name: str, chunks: Sequence[Chunk], on_progress: OnProgress | None
+    ) -> NDArray[np.float32]:
+        vectors = np.empty((len(chunks), self._embedder.dim), dtype=np.float32)
+        for at in range(0, len(chunks), _EMBED_BLOCK):
+            block = chunks[at : at + _EMBED_BLOCK]
+            vectors[at : at + len(block)] = self._embedder.embed_passages([c.text for c in block]).vectors
+            if on_progress:
+                on_progress(name, at + len(block), len(chunks))
+        return vectors
+
+    def delete(self, document_id: str, *, collection: str) -> str:
+        """Delete a document and return its name. Raises LibraryError when it is not there."""
+        name = self._store.name_of(collection, document_id)
+        if name is None:
+            raise LibraryError(f"Collection {collection!r} holds no document with id {document_id!r}.")
+        self._store.delete_document(collection, document_id)
+        self._save_index(collection)
+        return name
+
+    def nearest(
+        self, vector: NDArray[np.float32], k: int, *, collection: str, document_id: str | None = None
+    ) -> list[tuple[Passage, float]]:
+        """Return the at most `k` passages of `collection` nearest to `vector`, best first, with cosines.
+
+        With `document_id`, only that document's. Raises LibraryError for an unknown collection or
+        document.
+        """
+        within = None
+        if document_id is not None:
+            within = self._store.chunk_keys(collection, document_id=document_id).tolist()
+            if not within:
+                raise LibraryError(f"Collection {collection!r} holds no document with id {document_id!r}.")
+        with self._searching:
+            keys, cosines = self._current(collection).index.search(vector, k, within=within)
+            passages = self._store.passages(keys)
+        return list(zip(passages, cosines.tolist(), strict=True))
+
+    def load(self, collection: str) -> None:
+        """Bring the collection's index into memory, so that its first search need not."""
+        with self._searching:
+            self._current(collection)
+
+    def _current(self, collection: str) -> _Loaded:
+        """Return the collection's index, brought to what the store holds now."""
+        revision = self._store.revision(collection)
+        if revision is None:
+            known = ", ".join(self.collections()) or "none yet"
+            raise LibraryError(f"There is no collection {collection!r}. Collections: {known}.")
+        loaded = self._loaded.get(collection)
+        if loaded is None or loaded.revision != revision:
+            index = loaded.index if loaded else self._saved_index(revision)
+            self._sync(index, self._store.chunk_keys(collection))
+            loaded = self._loaded[collection] = _Loaded(index, revision)
+        return loaded
+
+    def _saved_index(self, revision: str) -> VectorIndex:
+        saved = VectorIndex.load(self._index_folder / f"{revision}.faiss", dim=self._embedder.dim)
+        return saved or VectorIndex(self._embedder.dim)
+
+    def _sync(self, index: VectorIndex, keys: NDArray[np.int64]) -> None:
+        # A key is never given twice, so equal keys are equal vectors.
+        have = index.ids
+        index.remove(np.setdiff1d(have, keys, assume_unique=True))
+        missing = np.setdiff1d(keys, have, assume_unique=True)
+        model = self._embedder.info.sha256
+        index.add(missing, self._store.vectors(missing, model=model, dim=self._embedder.dim))
+
+    def _save_index(self, collection: str) -> None:
+        """Write the collection's index where the next start finds it, in place of its older file."""
+        with self._searching:
+            before = self._loaded.get(collection)
+            if self._store.revision(collection) is None:
+                return
+            now = self._current(collection)
+            self._index_folder.mkdir(exist_ok=True)
+            now.index.save(self._index_folder / f"{now.revision}.faiss")
+            if before and before.revision != now.revision:
+                (self._index_folder / f"{before.revision}.faiss").unlink(missing_ok=True)
+
+
+def _ingested(name: str, document: Document, n_chunks: int, *, replaced: bool) -> FileOutcome:
+    n_pages = len(document.pages)
+    pages = f"{n_pages} {'page' if n_pages == 1 else 'pages'}, " if n_pages else ""
+    notes = f", kept as {document.name}" if document.name != name else ""
+    notes += ", in place of the older version" if replaced else ""
+    message = f"{name}: {pages}{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'}{notes}."
+    return FileOutcome(
+        name, "replaced" if replaced else "added", message, document.id, document.name, n_pages, n_chunks
+    )
+
+
+def _check_collection_name(name: str) -> None:
+    if not (0 < len(name) <= 64 and name == clean(name) and "\n" not in name):
+        raise LibraryError(
+            f"{name!r} cannot name a collection: expected 1 to 64 characters, without line breaks, "
+            "control characters or spaces at the ends."
+        )
+
+
+def _clean_name(name: str) -> str:
+    """Return a file's name as it can be stored and shown: one line, at most 200 characters."""
+    return " ".join(clean(name).split())[-MAX_NAME_CHARS:] or "unnamed"
+
+
+def _free_name(name: str, taken: set[str | None]) -> str:
+    """Return `name`, numbered if it is `taken`."""
+    path, number, free = PurePath(name), 2, name
+    while free in taken:
+        free, number = str(path.with_stem(f"{path.stem} ({number})")), number + 1
+    return free

@@ -1,0 +1,58 @@
+"""What the readers of all formats have in common: blocks of raw text, joined into one clean text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rag.parse.clean import clean
+from rag.records import Heading, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, or whatever else stands between blank lines, as its reader found it.
+
+    `level` is a heading's, 0 for other text. `page` is the number of the page that the block is all of.
+    `in_list` says that it is a list item or a table row: no blank line parts it from its neighbours.
+    """
+
+    text: str
+    level: int = 0
+    page: int | None = None
+    in_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file says: clean text, and where in it pages and headings begin."""
+
+    text: str
+    pages: tuple[Page, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+
+def join_blocks(blocks: Iterable[Block]) -> Content:
+    """Return the blocks' clean text with the exact places of their pages and headings.
+
+    Blocks with nothing left after cleaning are left out, so is a page or heading without text.
+    """
+    parts: list[str] = []
+    pages: list[Page] = []
+    headings: list[Heading] = []
+    end, previous_in_list = 0, False
+    for block in blocks:
+        # Each block is cleaned before it is placed: offsets count the characters that stay.
+        text = clean(block.text)
+        if block.level:
+            text = " ".join(text.split())
+        if not text:
+            continue
+        gap = "" if not parts else "\n" if block.in_list and previous_in_list else "\n\n"
+        start = end + len(gap)
+        end = start + len(text)
+        parts += (gap, text)
+        previous_in_list = block.in_list
+        if block.page is not None:
+            pages.append(Page(block.page, start, end))
+        if block.level:
+            headings.append(Heading(block.level, text, start))
+    return Content("".join(parts), tuple(pages), tuple(headings))

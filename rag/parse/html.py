@@ -1,0 +1,126 @@
+"""Read HTML pages: what a visitor came to read, without the page's furniture."""
+
+import re
+from typing import TYPE_CHECKING
+
+from rag.errors import DamagedDocumentError
+from rag.parse.blocks import Block, Content, join_blocks
+from rag.parse.decode import decode
+from rag.parse.html_blocks import blocks_of
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
+
+_NOT_SHOWN = (
+    "head, title, script, style, noscript, template, svg, iframe, object, audio, video, canvas, "
+    "button, select, input, textarea, datalist, [hidden], [aria-hidden=true], "
+    "[style*='display:none' i], [style*='display: none' i]"
+)
+_FURNITURE = (
+    "nav, footer, aside, header:not(main header, article header), "
+    "[role=navigation], [role=banner]:not(main [role=banner], article [role=banner]), [role=contentinfo]"
+)
+_CONTENT = ("main, [role=main]", "article")
+# The share of a page's text above which a part of the page stands for all of it.
+_MOST = 0.5
+
+# Browsers stop at 512 levels; the time to build a tree grows with the square of its depth.
+_DEPTH_LIMIT = 2000
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+# Elements that hold nothing, or that end by themselves where the next one begins.
+_NOT_NESTED = re.compile(
+    "area|base|body|br|col|colgroup|d[dt]|embed|head|hr|html|img|input|li|link|meta|optgroup|option|p|param|r[pt]|"
+    "source|t[dhr]|tbody|tfoot|thead|track|wbr"
+)
+
+_DECLARATION = re.compile(
+    rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
+)
+_DECLARED_WITHIN = 4096
+# Python knows codecs that no page may ask for, such as "unicode_escape" and "punycode".
+_PAGE_ENCODING = re.compile(
+    r"(?:utf-?8|us-ascii|ascii|latin|iso|windows|cp|koi8|mac|gb|big5|euc|shift|sjis|ks_c|tis)[\w.:-]*"
+)
+
+
+def read_html(name: str, data: bytes) -> Content:
+    """Return the text that a page shows: paragraphs, headings, lists ("- item"), tables ("a | b").
+
+    Menus, side bars, forms, headers and footers are left out; so is all outside of the main part where
+    that holds most of the text. A page without headings has its title for one.
+    Raises DamagedDocumentError when `data` is not text, or nested beyond reason.
+    """
+    # Imported here, like every third-party parser: the server should start before it is needed.
+    from selectolax.lexbor import LexborHTMLParser
+
+    source = _decode_page(name, data)
+    if _depth(source) > _DEPTH_LIMIT:
+        raise DamagedDocumentError(
+            f"{name} has elements nested more than {_DEPTH_LIMIT} deep, as no page that people read has. "
+            "Save the page anew from a browser and add that."
+        )
+    # As with scripting on, where `noscript` is mere text and cannot break up the head.
+    page = LexborHTMLParser(source, scripting=True)
+    blocks = _main_blocks(page)
+    title = page.css_first("head title")
+    if title is not None and blocks and not any(block.level for block in blocks):
+        blocks.insert(0, Block(title.text(), level=1))
+    return join_blocks(blocks)
+
+
+def _main_blocks(page: "LexborHTMLParser") -> list[Block]:
+    root = page.body or page.root
+    if root is None:
+        return []
+    not_shown = {node.mem_id for node in page.css(_NOT_SHOWN)}
+    shown = blocks_of(root, not_shown)
+    furniture = {node.mem_id for node in page.css(_FURNITURE)}
+    for form in page.css("form"):
+        # Some servers wrap the whole page in one form.
+        if _length(blocks_of(form, not_shown)) <= _MOST * _length(shown):
+            furniture.add(form.mem_id)
+    skipped = not_shown | furniture
+    # A page that is nothing but furniture has that to read.
+    whole = blocks_of(root, skipped) or shown
+    for selector in _CONTENT:
+        part = page.css_first(selector)
+        blocks = blocks_of(part, skipped) if part is not None else []
+        if blocks and _length(blocks) >= _MOST * _length(whole):
+            return blocks
+    return whole
+
+
+def _length(blocks: list[Block]) -> int:
+    return sum(len(block.text) for block in blocks)
+
+
+def _depth(source: str) -> int:
+    """Return how deep elements are nested at most, without building the tree."""
+    depth = deepest = 0
+    for tag in _TAG.finditer(source):
+        if not _NOT_NESTED.fullmatch(tag[2].lower()):
+            depth = max(0, depth - 1) if tag[1] else depth + 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _decode_page(name: str, data: bytes) -> str:
+    """Return a page's characters: UTF-8 if it is, else as the page declares, else by the best guess."""
+    declared = _DECLARATION.search(data, 0, _DECLARED_WITHIN)
+    encoding = declared[1].decode("ascii").lower() if declared else ""
+    # Pages saved anew are UTF-8 whatever they still declare. Only ASCII may be ISO-2022-JP as well.
+    if _PAGE_ENCODING.fullmatch(encoding) and (data.isascii() or not _is_utf8(data)):
+        try:
+            # As browsers do: what calls itself Latin-1 was written on Windows.
+            return data.decode("cp1252" if encoding in ("iso-8859-1", "latin1", "us-ascii") else encoding)
+        except (LookupError, UnicodeError):
+            pass
+    return decode(name, data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""Walk an HTML tree in the order of reading and break it into blocks."""
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from rag.parse.blocks import Block
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+_BLOCK = re.compile(
+    "address|article|aside|blockquote|body|caption|center|d[dlt]|details|dialog|div|fieldset|figcaption|figure|"
+    "footer|form|h[1-6]|header|hgroup|hr|html|legend|li|main|nav|ol|option|p|pre|section|summary|table|tbody|"
+    "t[dhr]|tfoot|thead|ul"
+)
+_LEVELS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+# A row with one of these inside arranges a page; it is not a row of data.
+_NOT_IN_DATA = "table, h1, h2, h3, h4, h5, h6, pre, article, section, main"
+
+# White space as HTML defines it: a non-breaking space is none.
+_WHITE_SPACE = re.compile(r"[ \t\r\n\f]+")
+_AROUND_BREAK = re.compile(r" *\n *")
+
+
+def blocks_of(root: "LexborNode", skipped: Collection[int]) -> list[Block]:
+    """Return the blocks of text below `root`, without the nodes whose `mem_id` is in `skipped`.
+
+    A list item is "- item", a table row "cell | cell"; a line break is a newline and `pre` keeps its lines.
+    """
+    walk = _Walk(skipped)
+    # A stack of its own instead of recursion: pages may be nested deeper than Python calls can be.
+    stack = [(root, False)]
+    while stack:
+        node, is_left = stack.pop()
+        if is_left:
+            walk.leave(node.tag or "")
+        elif node.is_text_node:
+            walk.add(node.text_content or "")
+        elif node.is_element_node and node.mem_id not in skipped and not walk.took_row(node):
+            walk.enter(node.tag or "")
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
+    walk.end_block()
+    return walk.blocks
+
+
+class _Walk:
+    """The blocks so far, and the one being gathered."""
+
+    def __init__(self, skipped: Collection[int]) -> None:
+        self.blocks: list[Block] = []
+        self._skipped = skipped
+        self._parts: list[str] = []
+        self._marker = ""
+        self._level = 0
+        self._is_pre = False
+
+    def add(self, text: str) -> None:
+        self._parts.append(text if self._is_pre else _WHITE_SPACE.sub(" ", text))
+
+    def enter(self, tag: str) -> None:
+        if tag == "br":
+            self._parts.append("\n")
+        if not _BLOCK.fullmatch(tag):
+            return
+        self.end_block()
+        self._level = _LEVELS.get(tag, self._level)
+        self._is_pre = self._is_pre or tag == "pre"
+        if tag == "li":
+            self._marker = "- "
+
+    def leave(self, tag: str) -> None:
+        if not _BLOCK.fullmatch(tag):
+            return
+        self.end_block()
+        if tag in _LEVELS:
+            self._level = 0
+        elif tag == "pre":
+            self._is_pre = False
+        elif tag == "li":
+            self._marker = ""
+
+    def end_block(self) -> None:
+        text = "".join(self._parts)
+        self._parts.clear()
+        if not self._is_pre:
+            text = _AROUND_BREAK.sub("\n", re.sub(" {2,}", " ", text)).strip()
+        if text.strip():
+            in_list = bool(self._marker) and not self._level
+            self.blocks.append(Block((self._marker if in_list else "") + text, self._level, in_list=in_list))
+            self._marker = ""
+
+    def took_row(self, node: "LexborNode") -> bool:
+        """Return whether `node` is a row of data, after taking it as one block."""
+        if node.tag != "tr" or node.css_first(_NOT_IN_DATA) is not None:
+            return False
+        cells = [child for child in node.iter() if child.tag in ("td", "th")]
+        if len(cells) < 2:
+            return False
+        self.end_block()
+        texts = [
+            _on_one_line(blocks_of(cell, self._skipped)) for cell in cells if cell.mem_id not in self._skipped
+        ]
+        if any(texts):
+            self.blocks.append(Block(" | ".join(texts), in_list=True))
+        return True
+
+
+def _on_one_line(blocks: list[Block]) -> str:
+    return " ".join(" ".join(block.text.split()) for block in blocks)
