@@ -10,6 +10,7 @@ from rag.errors import SettingsError
 DEFAULT_EMBEDDER = "BAAI/bge-small-en-v1.5"
 DEFAULT_RERANKER = "cross-encoder/ms-marco-MiniLM-L-12-v2"
 MAX_RETRIEVE_K = 1000
+DEFAULT_COLLECTION = "default"
 
 _CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")

@@ -13,7 +13,8 @@ RagError
 │   ├── PasswordNeededError    encrypted
 │   ├── DamagedDocumentError   its parser could not read it
 │   └── TooLargeError          over the upload limit
-├── LibraryError           the library does not hold what was asked for, or cannot be opened
+├── LibraryError           the library cannot be opened, read or written
+│   └── NotFoundError          it holds no such collection or document
 ├── QueryError             a question or its parameters cannot be used
 └── InputFileError         a file handed to the command line is not in the expected form
 
@@ -95,7 +96,11 @@ class TooLargeError(DocumentError):
 
 
 class LibraryError(RagError):
-    """The library does not hold what was asked for, or cannot be opened."""
+    """The library cannot be opened, read or written."""
+
+
+class NotFoundError(LibraryError):
+    """The library holds no such collection or document."""
 
 
 class QueryError(RagError):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rag.chunk import split
 from rag.embed import Embedder
-from rag.errors import DocumentError, LibraryError, TooLargeError
+from rag.errors import DocumentError, LibraryError, NotFoundError, TooLargeError
 from rag.index import VectorIndex
 from rag.parse import parse
 from rag.parse.clean import clean
@@ -151,10 +151,10 @@ class Library:
         return vectors
 
     def delete(self, document_id: str, *, collection: str) -> str:
-        """Delete a document and return its name. Raises LibraryError when it is not there."""
+        """Delete a document and return its name. Raises NotFoundError when it is not there."""
         name = self._store.name_of(collection, document_id)
         if name is None:
-            raise LibraryError(f"Collection {collection!r} holds no document with id {document_id!r}.")
+            raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
         self._store.delete_document(collection, document_id)
         self._save_index(collection)
         return name
@@ -164,14 +164,14 @@ class Library:
     ) -> list[tuple[Passage, float]]:
         """Return the at most `k` passages of `collection` nearest to `vector`, best first, with cosines.
 
-        With `document_id`, only that document's. Raises LibraryError for an unknown collection or
+        With `document_id`, only that document's. Raises NotFoundError for an unknown collection or
         document.
         """
         within = None
         if document_id is not None:
             within = self._store.chunk_keys(collection, document_id=document_id).tolist()
             if not within:
-                raise LibraryError(f"Collection {collection!r} holds no document with id {document_id!r}.")
+                raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
         with self._searching:
             keys, cosines = self._current(collection).index.search(vector, k, within=within)
             passages = self._store.passages(keys)
@@ -187,7 +187,7 @@ class Library:
         revision = self._store.revision(collection)
         if revision is None:
             known = ", ".join(self.collections()) or "none yet"
-            raise LibraryError(f"There is no collection {collection!r}. Collections: {known}.")
+            raise NotFoundError(f"There is no collection {collection!r}. Collections: {known}.")
         loaded = self._loaded.get(collection)
         if loaded is None or loaded.revision != revision:
             index = loaded.index if loaded else self._saved_index(revision)

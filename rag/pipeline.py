@@ -36,7 +36,7 @@ class Pipeline:
     ) -> SearchResult:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
 
-        Raises QueryError for a question that cannot be asked, LibraryError for an unknown collection
+        Raises QueryError for a question that cannot be asked, NotFoundError for an unknown collection
         or document.
         """
         question = checked_query(query)

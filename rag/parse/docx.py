@@ -108,14 +108,13 @@ def _paragraph(paragraph: "_Element", styles: Styles) -> Iterator[Block]:
 
 
 def _table(table: "_Element", styles: Styles) -> Iterator[Block]:
-    for row in _children(table, ("tr",)):
-        cells = list(_children(row, ("tc",)))
-        if len(cells) == 1:
-            # A frame around text rather than a table.
-            yield from _blocks(cells[0], styles)
-            continue
-        texts = [_cell_text(cell, styles) for cell in cells]
-        if any(texts):
+    rows = [list(_children(row, ("tc",))) for row in _children(table, ("tr",))]
+    is_frame = all(len(cells) < 2 for cells in rows)
+    for cells in rows:
+        if is_frame:
+            for cell in cells:
+                yield from _blocks(cell, styles)
+        elif any(texts := [_cell_text(cell, styles) for cell in cells]):
             yield Block(" | ".join(texts), in_list=True)
 
 

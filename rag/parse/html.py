@@ -16,9 +16,12 @@ _NOT_SHOWN = (
     "button, select, input, textarea, datalist, [hidden], [aria-hidden=true], "
     "[style*='display:none' i], [style*='display: none' i]"
 )
+# The header of an article keeps its headings and its opening words, but not its menus.
+_SAID = ":is(h1, h2, h3, h4, h5, h6, p)"
 _FURNITURE = (
-    "nav, footer, aside, header:not(main header, article header), "
-    "[role=navigation], [role=banner]:not(main [role=banner], article [role=banner]), [role=contentinfo]"
+    "nav, footer, aside, [role=navigation], [role=contentinfo], "
+    ":is(header, [role=banner]):not(main *, article *), "
+    f":is(main, article) header *:not({_SAID}, {_SAID} *, :has({_SAID}))"
 )
 _CONTENT = ("main, [role=main]", "article")
 # The share of a page's text above which a part of the page stands for all of it.

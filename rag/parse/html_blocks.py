@@ -93,18 +93,22 @@ class _Walk:
 
     def took_row(self, node: "LexborNode") -> bool:
         """Return whether `node` is a row of data, after taking it as one block."""
-        if node.tag != "tr" or node.css_first(_NOT_IN_DATA) is not None:
+        if node.tag != "tr" or node.css_first(_NOT_IN_DATA) is not None or not _in_data_table(node):
             return False
-        cells = [child for child in node.iter() if child.tag in ("td", "th")]
-        if len(cells) < 2:
-            return False
+        cells = [cell for cell in node.iter() if cell.mem_id not in self._skipped]
         self.end_block()
-        texts = [
-            _on_one_line(blocks_of(cell, self._skipped)) for cell in cells if cell.mem_id not in self._skipped
-        ]
+        texts = [_on_one_line(blocks_of(cell, self._skipped)) for cell in cells]
         if any(texts):
             self.blocks.append(Block(" | ".join(texts), in_list=True))
         return True
+
+
+def _in_data_table(row: "LexborNode") -> bool:
+    """Return whether some row of the row's table has cells side by side."""
+    table: LexborNode | None = row
+    while table is not None and table.tag != "table":
+        table = table.parent
+    return table is not None and table.css_first("td + td, td + th, th + td, th + th") is not None
 
 
 def _on_one_line(blocks: list[Block]) -> str:

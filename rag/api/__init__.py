@@ -1,0 +1,1 @@
+"""The HTTP side: the same service, for programs."""

@@ -1,0 +1,113 @@
+"""The HTTP routes."""
+
+from collections.abc import Callable
+from functools import partial
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from rag import __version__
+from rag.api.schemas import (
+    InvalidFieldError,
+    MalformedBodyError,
+    QueryRequest,
+    models_body,
+    query_request,
+    search_body,
+)
+from rag.errors import NotFoundError, QueryError, RagError
+from rag.service import Service
+
+MAX_BODY_BYTES = 1_000_000
+_ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+GetService = Callable[[], Service]
+
+
+def api_routes(get_service: GetService) -> list[Route]:
+    """Return the routes, answered by the service that `get_service` returns."""
+    # Questions have threads of their own: the page's static files share the server's.
+    limiter = anyio.CapacityLimiter(8)
+
+    async def healthz(_request: Request) -> Response:
+        service = await anyio.to_thread.run_sync(get_service, limiter=limiter)
+        models = models_body(service.embedder.info, service.reranker.info)
+        return JSONResponse({"status": "ok", "version": __version__, "models": models})
+
+    async def query(request: Request) -> Response:
+        try:
+            if refusal := _not_json(request):
+                return refusal
+            if (body := await _body(request)) is None:
+                return _error(413, "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+            answer = partial(_answer, get_service, body)
+            return JSONResponse(await anyio.to_thread.run_sync(answer, limiter=limiter))
+        except RagError as exc:
+            return _refusal(exc)
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/api/query", query, methods=["POST"]),
+        # Without these, the page would answer, in HTML and with status 200.
+        Route("/api/query", _wrong_method, methods=[m for m in _ALL_METHODS if m != "POST"]),
+        Route("/api/{rest:path}", _unknown, methods=_ALL_METHODS),
+    ]
+
+
+def _answer(get_service: GetService, body: bytes) -> dict[str, object]:
+    service = get_service()
+    asked: QueryRequest = query_request(body, service.settings, reranker_id=service.reranker.info.id)
+    result = service.pipeline.search(
+        asked.query,
+        collection=asked.collection,
+        retrieve_k=asked.retrieve_k,
+        rerank=asked.rerank,
+        document_id=asked.document_id,
+    )
+    return search_body(result, top_k=asked.top_k)
+
+
+def _not_json(request: Request) -> Response | None:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        return None
+    found = content_type or "none"
+    return _error(415, "not_json", f"Expected the content type application/json, found {found}.")
+
+
+async def _body(request: Request) -> bytes | None:
+    """Return the request's body, None as soon as it is known to be too large."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+async def _wrong_method(request: Request) -> Response:
+    message = f"{request.url.path} answers POST only, found {request.method}."
+    return _error(405, "wrong_method", message, headers={"Allow": "POST"})
+
+
+async def _unknown(request: Request) -> Response:
+    return _error(404, "unknown_route", f"There is no route {request.url.path}.")
+
+
+def _refusal(exc: RagError) -> Response:
+    match exc:
+        case MalformedBodyError():
+            return _error(400, "malformed", str(exc))
+        case InvalidFieldError() | QueryError():
+            return _error(422, "invalid", str(exc))
+        case NotFoundError():
+            return _error(404, "not_found", str(exc))
+        case _:
+            return _error(503, "unavailable", str(exc))
+
+
+def _error(status: int, error_type: str, message: str, *, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": {"type": error_type, "message": message}}, status, headers=headers)

@@ -1,0 +1,1 @@
+"""The page: reads controls, calls the service once, draws records."""

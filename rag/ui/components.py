@@ -1,0 +1,97 @@
+"""Draw records with Streamlit. Names and texts from files never reach a Markdown element."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from rag.errors import RagError
+from rag.library import SourceFile
+from rag.records import DocumentInfo, FileOutcome, SearchResult
+from rag.service import Service
+from rag.ui import cards, resources
+
+
+def service_or_stop() -> Service:
+    """Return the service; where it cannot be built, say why and end the page."""
+    try:
+        return resources.get_service()
+    except RagError as exc:
+        problem(str(exc))
+        st.stop()
+
+
+def problem(message: str) -> None:
+    """Say what went wrong."""
+    with st.container(border=True):
+        st.markdown(":red[:material/error:] **That did not work**")
+        st.text(message)
+
+
+def result(found: SearchResult, *, top_k: int) -> None:
+    """Draw both rankings, the sentence above them and the times."""
+    st.html(cards.comparison(found, top_k=top_k))
+    with st.expander("What the numbers mean", icon=":material/help:"):
+        for text in (cards.COSINE_HELP, cards.LOGIT_HELP, cards.SIGMOID_HELP):
+            st.text(text)
+        st.text(
+            "Times were measured in this very run. “cold” marks a model's first use, “cached” a score "
+            "that was known from an earlier question and cost nothing now."
+        )
+
+
+def ingest(service: Service, files: Sequence[SourceFile], *, collection: str) -> tuple[FileOutcome, ...]:
+    """Add `files` under a live account of each one's progress; return what became of them."""
+    with st.status(f"Adding {_files(len(files))}", expanded=True) as status:
+        bar = st.progress(0.0)
+        line = st.empty()
+        done = 0
+
+        def on_progress(name: str, embedded: int, chunks: int) -> None:
+            bar.progress((done + embedded / chunks) / len(files))
+            line.text(f"{name}: {embedded} of {chunks} chunks embedded")
+
+        def on_outcome(outcome: FileOutcome) -> None:
+            nonlocal done
+            done += 1
+            bar.progress(done / len(files))
+            st.text(f"{outcome.status}: {outcome.message}")
+
+        outcomes = service.library.ingest(
+            files, collection=collection, on_progress=on_progress, on_outcome=on_outcome
+        )
+        status.update(label=outcomes_in_words(outcomes), state="complete")
+    return outcomes
+
+
+def outcomes_in_words(outcomes: Sequence[FileOutcome]) -> str:
+    """Return how many files were added and how many were not, in one sentence."""
+    counts = {
+        status: sum(o.status == status for o in outcomes) for status in ("replaced", "unchanged", "failed")
+    }
+    notes = {
+        "replaced": "in place of an older version",
+        "unchanged": "already there",
+        "failed": "could not be added",
+    }
+    added = sum(o.status in ("added", "replaced") for o in outcomes)
+    parts = [f"{counts[status]} {notes[status]}" for status in counts if counts[status]]
+    return "; ".join([f"{added} of {_files(len(outcomes))} added", *parts]) + "."
+
+
+def file_outcomes(outcomes: Sequence[FileOutcome]) -> None:
+    """List what became of each file, failures first."""
+    st.markdown(f"**{outcomes_in_words(outcomes)}**")
+    rows = sorted(outcomes, key=lambda outcome: outcome.status != "failed")
+    items = "".join(f'<li class="{o.status}">{escape(o.message)}</li>' for o in rows)
+    st.html(f'<ul class="rl-files">{items}</ul>')
+
+
+def document_list(documents: Sequence[DocumentInfo]) -> None:
+    """List a collection's documents with their sizes."""
+    items = "".join(f"<li>{escape(d.name)} · {d.chunks} chunks</li>" for d in documents)
+    st.html(f'<ul class="rl-files">{items}</ul>')
+
+
+def _files(n: int) -> str:
+    return f"{n} {'file' if n == 1 else 'files'}"

@@ -1,0 +1,113 @@
+"""Ask a question, and see what was retrieved beside what the reranker made of it."""
+
+import streamlit as st
+
+from rag.config import MAX_RETRIEVE_K
+from rag.errors import RagError
+from rag.library import SourceFile
+from rag.parse import SUPPORTED
+from rag.pipeline import MAX_QUERY_CHARS
+from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
+from rag.ui import components, state
+
+service = components.service_or_stop()
+library = service.library
+
+names = library.collections()
+collection = state.settle_collection(names)
+documents = library.documents(collection)
+nothing_ingested_yet = not documents
+
+with st.sidebar:
+    st.selectbox(
+        "Collection",
+        sorted({*names, collection}),
+        key=state.COLLECTION,
+        accept_new_options=True,
+        help="Type a new name to begin another collection.",
+    )
+    if documents:
+        with st.expander(f"{len(documents)} documents, {sum(d.chunks for d in documents)} chunks"):
+            components.document_list(documents)
+            chosen = st.selectbox(
+                "Document to delete", documents, index=None, format_func=lambda d: d.name, key=state.DOCUMENT
+            )
+            if (
+                st.button("Delete", disabled=chosen is None, icon=":material/delete:", key="delete")
+                and chosen
+            ):
+                library.delete(chosen.id, collection=collection)
+                st.rerun()
+
+st.title("RerankLens")
+st.text("What FAISS retrieved, and what the cross-encoder made of it.")
+
+sample_wanted = False
+if nothing_ingested_yet:
+    st.subheader("Begin with the sample collection, or with documents of your own")
+    sample_wanted = st.button("Open the sample collection", type="primary", key="open_sample")
+else:
+    if collection == SAMPLE_COLLECTION:
+        st.pills(
+            "Sample questions",
+            sample_questions()[::6],
+            key=state.SAMPLE_QUESTION,
+            on_change=state.ask_sample_question,
+        )
+    with st.form("ask"):
+        question_slot, depth_slot, button_slot = st.columns([7, 2, 1], vertical_alignment="bottom")
+        question = question_slot.text_input(
+            "Question", key=state.QUESTION, max_chars=MAX_QUERY_CHARS, placeholder="Ask in your own words"
+        )
+        retrieve_k = depth_slot.number_input(
+            "Candidates (retrieve k)",
+            1,
+            MAX_RETRIEVE_K,
+            service.settings.retrieve_k,
+            key=state.RETRIEVE_K,
+            help="How many chunks FAISS retrieves. The cross-encoder reads all of them.",
+        )
+        asked = button_slot.form_submit_button("Ask", type="primary", width="stretch")
+    result_slot = st.container()
+    if asked or state.take_asked():
+        try:
+            with result_slot.skeleton(height=300):
+                state.keep_result(
+                    service.pipeline.search(question, collection=collection, retrieve_k=retrieve_k)
+                )
+        except RagError as exc:
+            state.keep_result(None)
+            with result_slot:
+                components.problem(str(exc))
+    found = state.last_result()
+    if found and found.collection == collection:
+        with result_slot:
+            top_k = st.slider(
+                "Cards in each column (top k)",
+                1,
+                max(2, len(found.retrieved)),
+                min(service.settings.top_k, max(2, len(found.retrieved))),
+                key=state.TOP_K,
+                help="Only what is shown; nothing is computed again.",
+            )
+            components.result(found, top_k=top_k)
+
+with st.expander("Add documents", expanded=nothing_ingested_yet, icon=":material/upload_file:"):
+    uploads = st.file_uploader(
+        f"Files to add to this collection: {', '.join(SUPPORTED)}",
+        accept_multiple_files=True,
+        key=state.uploader_key(),
+        max_upload_size=service.settings.max_upload_mb,
+    )
+    if uploads:
+        files = [SourceFile(upload.name, upload.size, upload.getvalue) for upload in uploads]
+        state.keep_outcomes(components.ingest(service, files, collection=collection))
+        state.open_collection(collection)
+        st.rerun()
+    if outcomes := state.last_outcomes():
+        components.file_outcomes(outcomes)
+
+if sample_wanted:
+    state.keep_outcomes(components.ingest(service, sample_files(), collection=SAMPLE_COLLECTION))
+    state.open_collection(SAMPLE_COLLECTION)
+    st.rerun()

@@ -1,0 +1,41 @@
+"""The one service that page, routes and lifespan share."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+import streamlit as st
+
+from rag.config import Settings
+from rag.errors import RagError
+from rag.service import Service, build
+
+_log = logging.getLogger(__name__)
+
+
+# The spinner would need a page to be drawn on; the lifespan and the routes have none.
+@st.cache_resource(show_spinner=False)
+def _service(settings: Settings) -> Service:
+    return build(settings)
+
+
+def get_service() -> Service:
+    """Return the service for the environment's settings; equal settings give the same object."""
+    return _service(Settings.from_env())
+
+
+@asynccontextmanager
+async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
+    """Load and warm the models before the first answer, and close the library after the last one."""
+    settings = Settings.from_env()
+    if settings.preload:
+        try:
+            service = await anyio.to_thread.run_sync(get_service)
+            await anyio.to_thread.run_sync(service.warm_up)
+        except RagError as exc:
+            _log.error("RerankLens cannot start. %s", exc)
+            raise
+    yield {}
+    if settings.preload:
+        get_service().close()

@@ -1,0 +1,73 @@
+"""The keys of the session's state, and the only code that writes them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from rag.config import DEFAULT_COLLECTION
+from rag.records import FileOutcome, SearchResult
+
+QUESTION = "question"
+RETRIEVE_K = "retrieve_k"
+TOP_K = "top_k"
+COLLECTION = "collection"
+DOCUMENT = "document"
+SAMPLE_QUESTION = "sample_question"
+_RESULT = "result"
+_OUTCOMES = "outcomes"
+_UPLOADS = "uploads"
+_ASKED = "asked"
+_OPEN_NEXT = "open_next"
+
+
+def ask_sample_question() -> None:
+    """Take the chosen sample question over as the question, and ask it."""
+    if chosen := st.session_state[SAMPLE_QUESTION]:
+        st.session_state[QUESTION] = chosen
+        st.session_state[_ASKED] = True
+
+
+def take_asked() -> bool:
+    """Return whether a sample question is waiting to be asked; it is asked once."""
+    return bool(st.session_state.pop(_ASKED, False))
+
+
+def keep_result(result: SearchResult | None) -> None:
+    """Keep the last result, so that a rerun draws it again without asking again."""
+    st.session_state[_RESULT] = result
+
+
+def last_result() -> SearchResult | None:
+    """Return the last result of this session."""
+    result: SearchResult | None = st.session_state.get(_RESULT)
+    return result
+
+
+def uploader_key() -> str:
+    """Return the file uploader's key: a new one after each upload, which empties it."""
+    return f"upload_{st.session_state.setdefault(_UPLOADS, 0)}"
+
+
+def keep_outcomes(outcomes: tuple[FileOutcome, ...]) -> None:
+    """Keep what became of the last files, and empty the uploader."""
+    st.session_state[_OUTCOMES] = outcomes
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+
+
+def last_outcomes() -> tuple[FileOutcome, ...]:
+    """Return what became of the last files that this session added."""
+    outcomes: tuple[FileOutcome, ...] = st.session_state.get(_OUTCOMES, ())
+    return outcomes
+
+
+def open_collection(name: str) -> None:
+    """Make `name` the collection in use from the next run on."""
+    st.session_state[_OPEN_NEXT] = name
+
+
+def settle_collection(names: Sequence[str]) -> str:
+    """Return the collection in use; call it before the widget that shows it is drawn."""
+    fallback = DEFAULT_COLLECTION if DEFAULT_COLLECTION in names or not names else names[0]
+    current = st.session_state.pop(_OPEN_NEXT, None) or st.session_state.get(COLLECTION) or fallback
+    st.session_state[COLLECTION] = current
+    return str(current)

@@ -1,0 +1,89 @@
+"""What happened to a question, in words and short marks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.records import RerankedHit, SearchResult, StageTime
+
+Direction = Literal["up", "down", "same", "new", "out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How a passage moved: the mark on its card, and the sentence behind it."""
+
+    direction: Direction
+    mark: str
+    sentence: str
+
+
+def after_retrieval(retrieved_rank: int, ranks_now: Mapping[int, int], top_k: int) -> Movement | None:
+    """Return where the passage retrieved at this rank went; None when nothing was reranked.
+
+    `ranks_now` gives the reranked rank for each retrieved rank.
+    """
+    if not ranks_now:
+        return None
+    now = ranks_now[retrieved_rank]
+    if now > top_k:
+        return Movement("out", f"out, now {now}", f"Dropped out of the top {top_k}: reranked to {now}.")
+    if now == retrieved_rank:
+        return Movement("same", "stays", "Reranking left it where it was.")
+    direction: Direction = "up" if now < retrieved_rank else "down"
+    return Movement(direction, f"to {now}", f"Reranked from {retrieved_rank} to {now}.")
+
+
+def after_reranking(hit: RerankedHit, top_k: int) -> Movement:
+    """Return where a reranked passage came from."""
+    moved = hit.retrieved_rank - hit.rank
+    came = f"Retrieved at rank {hit.retrieved_rank}, reranked to {hit.rank}."
+    if hit.retrieved_rank > top_k:
+        return Movement("new", f"new, from {hit.retrieved_rank}", f"New in the top {top_k}. {came}")
+    if moved == 0:
+        return Movement("same", "same", came)
+    return Movement("up", f"up {moved}", came) if moved > 0 else Movement("down", f"down {-moved}", came)
+
+
+def summary(result: SearchResult, top_k: int) -> str:
+    """Return one sentence on what reranking did to the top `top_k`."""
+    if not result.retrieved:
+        return "Nothing was retrieved: the collection is empty."
+    if not result.reranked:
+        return "Reranking was turned off."
+    shown = result.reranked[:top_k]
+    top = f"top {len(shown)}"
+    new = sum(hit.retrieved_rank > len(shown) for hit in shown)
+    if all(hit.rank == hit.retrieved_rank for hit in shown):
+        return f"Reranking left the {top} as it was."
+    held = (
+        f"{new} of the {top} {'is' if new == 1 else 'are'} new"
+        if new
+        else f"The {top} are the same, reordered"
+    )
+    first = shown[0].retrieved_rank
+    return f"{held}; " + ("the first stayed first." if first == 1 else f"the first came from rank {first}.")
+
+
+def stage_counts(stage: StageTime) -> str:
+    """Return what a stage worked on, such as "30 pairs, 5,412 tokens"; empty where nothing is counted."""
+    nouns = {"search": "hits", "tokenize": "pairs", "score": "pairs", "sort": "pairs"}
+    if stage.stage not in nouns:
+        return ""
+    parts = [f"{stage.items:,} {nouns[stage.stage]}"]
+    if stage.tokens:
+        parts.append(f"{stage.tokens:,} tokens")
+    return ", ".join(parts)
+
+
+def stage_marks(stage: StageTime) -> tuple[str, ...]:
+    """Return what makes a stage's time not an ordinary one: cold, or values known already."""
+    cached = (f"{stage.cached} cached",) if stage.cached else ()
+    return (*(("cold",) if stage.cold else ()), *cached)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time as it is shown: 0.31 ms, 8.4 ms, 562 ms."""
+    ms = seconds * 1000
+    digits = 2 if ms < 1 else 1 if ms < 10 else 0
+    return f"{ms:,.{digits}f} ms"
