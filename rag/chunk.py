@@ -20,6 +20,8 @@ _WINDOW = 0.6  # a break is looked for from this share of the target on
 # How good a place for a break is. Inside a word is the last resort.
 _INSIDE, _WORD, _SENTENCE, _LINE, _PARAGRAPH, _HEADING = range(-1, 5)
 
+_TITLE_CHARS = 80
+
 # Text that a tokenizer reads as one unknown token, or not at all (base64, emoji runs), is cut into
 # pieces of this many characters, each taken for as many tokens as plain text would have.
 _PIECE_CHARS = 200
@@ -118,12 +120,21 @@ def _uncovered(text: str, start: int, end: int) -> Sequence[int]:
 def _break_between(text: str, end: int, start: int) -> int:
     gap = text[end:start]
     if "\n" in gap:
-        return _PARAGRAPH if gap.count("\n") > 1 else _LINE
+        return _PARAGRAPH if gap.count("\n") > 1 and not _looks_like_title(text, end) else _LINE
     tail = text[max(0, end - 8) : end]
     if (gap and _SENTENCE_END.search(tail)) or _WIDE_END.search(tail):
         return _SENTENCE
     wide = _WIDE_CHAR.match(text, end - 1) or _WIDE_CHAR.match(text, start)
     return _WORD if gap or wide else _INSIDE
+
+
+def _looks_like_title(text: str, end: int) -> bool:
+    """Return whether the line that ends here is short and no sentence: it belongs to what follows.
+
+    PDF and plain text have no marked headings, and a chunk should not end with one.
+    """
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    return len(line) <= _TITLE_CHARS and not _SENTENCE_END.search(line)
 
 
 def _end_of_chunk(units: _Units, first: int) -> int:

@@ -177,6 +177,10 @@ class Library:
             passages = self._store.passages(keys)
         return list(zip(passages, cosines.tolist(), strict=True))
 
+    def close(self) -> None:
+        """Close the library's file; the library cannot be used afterwards."""
+        self._store.close()
+
     def load(self, collection: str) -> None:
         """Bring the collection's index into memory, so that its first search need not."""
         with self._searching:

@@ -27,7 +27,6 @@ class Service:
     reranker: Reranker
     library: Library
     pipeline: Pipeline
-    _store: Store
 
     def warm_up(self) -> None:
         """Run each model once, so that the first question is as fast as the tenth."""
@@ -38,7 +37,7 @@ class Service:
 
     def close(self) -> None:
         """Close the library's file; nothing can be asked afterwards."""
-        self._store.close()
+        self.library.close()
 
 
 def build(settings: Settings) -> Service:
@@ -50,12 +49,18 @@ def build(settings: Settings) -> Service:
     with ThreadPoolExecutor(2, thread_name_prefix="load") as loaders:
         embedder_model = loaders.submit(load_model, settings.embedder, "embed", threads=settings.threads)
         reranker_model = loaders.submit(load_model, settings.reranker, "rerank", threads=settings.threads)
-        store = Store(settings.home / "library.db")
         embedder = Embedder(embedder_model.result())
         reranker = Reranker(reranker_model.result(), ScoreCache())
-    library = Library(store, embedder, home=settings.home, max_file_bytes=settings.max_upload_mb * 1_000_000)
+    library = open_library(settings, embedder)
     pipeline = Pipeline(library, embedder, reranker)
-    return Service(settings, embedder, reranker, library, pipeline, store)
+    return Service(settings, embedder, reranker, library, pipeline)
+
+
+def open_library(settings: Settings, embedder: Embedder) -> Library:
+    """Return the library under `settings.home`, made if new. Raises LibraryError."""
+    store = Store(settings.home / "library.db")
+    most = settings.max_upload_mb * 1_000_000
+    return Library(store, embedder, home=settings.home, max_file_bytes=most)
 
 
 def load_model(model_id: str, task: Task, *, threads: int) -> OnnxModel:

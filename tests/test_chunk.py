@@ -79,6 +79,12 @@ def test_a_chunk_ends_at_a_paragraph_before_a_sentence() -> None:
     assert all(re.match(r"\s*\n\n|$", text[chunk.end :]) for chunk in chunks_of(text))
 
 
+def test_an_unmarked_title_goes_with_the_text_below_it() -> None:
+    section = "Cleaning the valve\n\n" + (SENTENCE * 9).strip()
+    chunks = chunks_of("\n\n".join([section] * 6))
+    assert not any(chunk.text.endswith("valve") for chunk in chunks)
+
+
 def test_a_section_of_its_own_is_a_chunk_without_overlap() -> None:
     sections = [f"# Part {n}\n\n{(SENTENCE * 10).strip()}" for n in range(3)]
     text = "\n\n".join(sections)

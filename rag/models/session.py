@@ -53,7 +53,8 @@ class OnnxModel:
 
         What was cut off is in `encoding.overflowing`. A query must have passed through `clip`.
         """
-        return self._truncating.encode_batch(list(texts))
+        encodings: list[Encoding] = self._truncating.encode_batch(list(texts))
+        return encodings
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of the whole `text`, special tokens left out."""

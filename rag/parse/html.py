@@ -27,13 +27,16 @@ _CONTENT = ("main, [role=main]", "article")
 # The share of a page's text above which a part of the page stands for all of it.
 _MOST = 0.5
 
-# Browsers stop at 512 levels; the time to build a tree grows with the square of its depth.
-_DEPTH_LIMIT = 2000
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+# Browsers stop at 512 levels. The time to build a tree grows with the square of its depth: half a megabyte
+# of "<div>" takes 26 s. Pages that forget to close elements stay far below this.
+_DEPTH_LIMIT = 10_000
+# In the strings of a script a closing tag is often written with a backslash before its slash.
+_TAG = re.compile(r"<(\\?/|)([a-z][a-z0-9]*)", re.IGNORECASE)
 # Elements that hold nothing, or that end by themselves where the next one begins.
 _NOT_NESTED = re.compile(
-    "area|base|body|br|col|colgroup|d[dt]|embed|head|hr|html|img|input|li|link|meta|optgroup|option|p|param|r[pt]|"
-    "source|t[dhr]|tbody|tfoot|thead|track|wbr"
+    "a|area|base|body|br|col|colgroup|d[dt]|embed|frame|head|hr|html|image|img|input|li|link|meta|nobr|optgroup|"
+    "option|p|param|r[pt]|source|t[dhr]|tbody|tfoot|thead|track|wbr|"
+    "circle|ellipse|line|path|polygon|polyline|rect|stop|use"
 )
 
 _DECLARATION = re.compile(

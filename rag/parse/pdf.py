@@ -29,7 +29,7 @@ def read_pdf(name: str, data: bytes) -> Content:
     count = "1 page" if len(pages) == 1 else f"{len(pages)} pages"
     if all(lines is None for lines in pages):
         raise DamagedDocumentError(
-            f"{name} is damaged: it has {count}, but none can be read. Save it anew from a PDF viewer and add that."
+            f"{name} is damaged: it has {count}, but none can be read. Save it anew and add that."
         )
     content = join_blocks(
         Block(flow(lines), page=number) for number, lines in enumerate(pages, start=1) if lines
@@ -96,6 +96,11 @@ def _read_lines(textpage: "PdfTextPage") -> Lines:
     return lines
 
 
-def _height(textpage: "PdfTextPage", index: int) -> float:
-    # The loose box is the font's, so that letters with and without descenders stand on one line.
-    return float(textpage.get_charbox(index, loose=True)[1])
+def _height(textpage: "PdfTextPage", index: int) -> float | None:
+    from pypdfium2 import PdfiumError
+
+    try:
+        # The loose box is the font's, so that letters with and without descenders stand on one line.
+        return float(textpage.get_charbox(index, loose=True)[1])
+    except PdfiumError:
+        return None

@@ -30,6 +30,8 @@ _ZIP_CONTENTS = (
     (b"mimetypeapplication/vnd.oasis", "an OpenDocument file"),
 )
 _HTML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html[\s>])", re.IGNORECASE)
+# Text needs none. In compressed data every tenth byte is one.
+_FEW_CONTROLS = 8
 _C0_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 
 
@@ -54,5 +56,6 @@ def seeming_type(data: bytes) -> str | None:
 
 
 def has_many_controls(data: bytes) -> bool:
-    """Return whether more than one byte in fifty is a control character that no text file needs."""
-    return (len(data) - len(data.translate(None, _C0_CONTROLS))) * 50 > len(data)
+    """Return whether `data` has more control characters than a text file may hold by mistake."""
+    controls = len(data) - len(data.translate(None, _C0_CONTROLS))
+    return controls > _FEW_CONTROLS and controls * 20 > len(data)

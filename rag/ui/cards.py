@@ -37,10 +37,13 @@ _STAGE_HELP = {
 }
 # Words that say nothing about the subject, in the languages of the samples.
 _FUNCTION_WORDS = frozenset(
-    "a an and are as at be by can do does for from how i if in is it my of on or that the this to was what "
-    "when where which who why with you your che chi ci come con cosa da dai dal dalla degli dei del della delle "
-    "di dove e fa gli ha ho i il in la le lo ma mi nei nel nella non o per perché più qual quale quali quando "
-    "quanto quanti si sono sta su sul sulla tra un una uno".split()
+    """
+    a an and are as at be by can do does for from how i if in is it my of on or that the this to was
+    what when where which who why with you your
+    che chi ci come con cosa da dai dal dalla degli dei del della delle di dove e fa gli ha ho i il in la
+    le lo ma mi nei nel nella non o per perché più qual quale quali quando quanto quanti si sono sta su
+    sul sulla tra un una uno
+    """.split()  # noqa: SIM905 - words read better as words
 )
 
 
@@ -63,13 +66,14 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
         _card(hit.passage, hit.rank, after_reranking(hit, top_k), scores=_rerank_scores(hit), mark=mark)
         for hit in result.reranked[:top_k]
     ]
+    reranker_id = result.reranker.id if result.reranker else "off"
     notices = "".join(f'<p class="rl-notice">{escape(notice)}</p>' for notice in result.notices)
     return (
         f'<div class="rl"><p class="rl-summary">{escape(summary(result, top_k))}</p>{notices}'
         f"{timing_strip(result)}"
-        f'<div class="rl-columns">'
+        '<div class="rl-columns">'
         f"{_column('Retrieved · FAISS', result.embedder.id, left, len(result.retrieved))}"
-        f"{_column('Reranked · cross-encoder', result.reranker.id if result.reranker else 'off', right, len(result.reranked))}"
+        f"{_column('Reranked · cross-encoder', reranker_id, right, len(result.reranked))}"
         "</div></div>"
     )
 

@@ -1,0 +1,1 @@
+"""Measures of the running product, each a program: `python -m benchmarks.NAME`."""

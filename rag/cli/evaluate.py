@@ -1,0 +1,112 @@
+"""`eval`: measure both stages over a BEIR folder."""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rag.cli.common import RERANKER_NONE, add_json, add_stages, depth, settings_for
+from rag.config import Settings
+from rag.embed import Embedder
+from rag.errors import InputFileError
+from rag.eval_report import EvalOptions, EvalReport, report_json
+from rag.evaluate import evaluate
+from rag.models.catalog import Task
+from rag.models.session import OnnxModel
+from rag.rerank import Reranker
+from rag.service import load_model
+from rag.ui.wording import milliseconds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels.tsv")
+    add_stages(parser)
+    parser.add_argument("--run", type=Path, metavar="FILE.trec", help="rerank this run instead of retrieving")
+    parser.add_argument("--chunk", action="store_true", help="split documents; each counts at its best chunk")
+    parser.add_argument("--limit", type=depth, metavar="N", help="only the first N judged queries")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="runs, metrics and state; default: a folder in RAG_HOME/eval"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, with a progress bar on standard error, and print the metrics of both stages."""
+    settings = settings_for(args)
+    if not args.folder.is_dir():
+        raise InputFileError(args.folder, "expected a folder with corpus.jsonl, queries.jsonl, qrels.tsv.")
+    options = EvalOptions(settings.retrieve_k, args.chunk, args.run, args.limit)
+    reranks = args.reranker != RERANKER_NONE
+    out = args.out or settings.home / "eval" / _run_name(args.folder, settings, options, reranks=reranks)
+    needs_embedder = not options.run or options.chunk
+    embedder = Embedder(_model(settings, "embed")) if needs_embedder else None
+    with _Bars() as bars:
+        report = evaluate(
+            args.folder,
+            options=options,
+            embedder=embedder,
+            reranker=Reranker(_model(settings, "rerank")) if reranks else None,
+            out=out,
+            progress=bars.update,
+        )
+    print(report_json(report) if args.json else "\n".join([*_lines(report), f"Written to {out}"]))
+    return 0
+
+
+def _model(settings: Settings, task: Task) -> OnnxModel:
+    model_id = settings.embedder if task == "embed" else settings.reranker
+    return load_model(model_id, task, threads=settings.threads)
+
+
+def _run_name(folder: Path, settings: Settings, options: EvalOptions, *, reranks: bool) -> str:
+    """Return a folder name of its own for each way to evaluate, so that the same command resumes."""
+    ways = (folder.resolve(), settings.embedder, settings.reranker, options.retrieve_k, options.chunk)
+    way = repr((*map(str, ways), str(options.run and options.run.resolve()), reranks))
+    return f"{folder.resolve().name}-{hashlib.sha256(way.encode()).hexdigest()[:8]}"
+
+
+class _Bars:
+    """One progress bar after the other, on standard error."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def __enter__(self) -> "_Bars":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done in `stage`."""
+        if self._bar is None or self._bar.desc != stage:
+            self.__exit__()
+            # What an earlier run did is no speed of this one.
+            self._bar = tqdm(desc=stage, total=total, initial=done)
+        self._bar.update(done - self._bar.n)
+
+
+def _lines(report: EvalReport) -> list[str]:
+    columns = [report.retrieved.by_name]
+    heads = ["retrieved"]
+    if report.reranked:
+        columns.append(report.reranked.by_name)
+        heads.append("reranked")
+    lines = [f"{'':12}" + "".join(f"{head:>12}" for head in heads)]
+    for name in columns[0]:
+        lines.append(f"{name:12}" + "".join(f"{column[name]:12.4f}" for column in columns))
+    queries, corpus = report.queries, report.corpus
+    lines += [
+        "",
+        f"{queries.measured:,} queries ({queries.resumed:,} of them ranked in an earlier run, "
+        f"{queries.left_out:,} without a relevant document left out)",
+        f"{corpus.documents:,} documents, {corpus.passages:,} passages embedded ({corpus.resumed:,} of them "
+        f"in an earlier run, {corpus.truncated:,} longer than the embedder's window)",
+        f"{queries.pairs:,} pairs reranked, {queries.truncated_pairs:,} longer than the reranker's window",
+        *report.notices,
+    ]
+    lines += [f"{stage.stage:13} {milliseconds(stage.seconds):>13}" for stage in report.stages]
+    return [*lines, f"{'this run':13} {milliseconds(report.seconds):>13}"]

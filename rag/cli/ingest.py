@@ -1,0 +1,58 @@
+"""`ingest`: files and folders into the library."""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rag.cli.common import add_collection, add_json, as_json, settings_for
+from rag.embed import Embedder
+from rag.library import SourceFile
+from rag.records import FileOutcome
+from rag.service import load_model, open_library
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with files")
+    add_collection(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ingest, one line per file; return 1 when a file failed."""
+    settings = settings_for(args)
+    embedder = Embedder(load_model(settings.embedder, "embed", threads=settings.threads))
+    library = open_library(settings, embedder)
+    try:
+        outcomes = library.ingest(
+            source_files(args.paths),
+            collection=args.collection,
+            on_outcome=None if args.json else _print_outcome,
+        )
+    finally:
+        library.close()
+    if args.json:
+        print(as_json({"collection": args.collection, "files": [asdict(outcome) for outcome in outcomes]}))
+    return int(any(outcome.status == "failed" for outcome in outcomes))
+
+
+def source_files(paths: list[Path]) -> Iterator[SourceFile]:
+    """Yield the files at `paths`; those of a folder under their path in it, hidden ones left out."""
+    for path in paths:
+        if not path.is_dir():
+            yield _source_file(path.name, path)
+            continue
+        for inner in sorted(path.rglob("*")):
+            name = inner.relative_to(path)
+            if inner.is_file() and not any(part.startswith(".") for part in name.parts):
+                yield _source_file(name.as_posix(), inner)
+
+
+def _source_file(name: str, path: Path) -> SourceFile:
+    # A file that is not there fails when it is read, and costs itself alone.
+    return SourceFile(name, path.stat().st_size if path.exists() else 0, path.read_bytes)
+
+
+def _print_outcome(outcome: FileOutcome) -> None:
+    print(f"{outcome.status:9}  {outcome.message}", flush=True)

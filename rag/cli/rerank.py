@@ -1,0 +1,77 @@
+"""`rerank`: score passages for one question, without a library."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rag.cli.common import add_json, as_json, settings_for
+from rag.errors import InputFileError
+from rag.pipeline import checked_query
+from rag.records import Hit, Passage
+from rag.rerank import Reranker
+from rag.service import load_model
+from rag.timing import Stopwatch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--query", required=True, metavar="Q")
+    parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help='JSON lines {"id", "text"}; default: standard input',
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one JSON line per passage, best first."""
+    query = checked_query(args.query)
+    ids, hits = _read(args.file)
+    settings = settings_for(args)
+    reranker = Reranker(load_model(settings.reranker, "rerank", threads=settings.threads))
+    for hit in reranker.rerank(query, hits, watch=Stopwatch()):
+        passage_id = ids[hit.retrieved_rank - 1]
+        print(as_json({"id": passage_id, "logit": hit.logit, "score": hit.score, "rank": hit.rank}))
+    return 0
+
+
+def _read(file: Path | None) -> tuple[list[object], list[Hit]]:
+    """Return the passages' ids, and the passages as hits in the order of the input."""
+    if file is None:
+        return _parse("standard input", sys.stdin)
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            return _parse(str(file), lines)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputFileError(file, f"cannot be read as UTF-8 text: {exc}.") from exc
+
+
+def _parse(source: str, lines: Iterable[str]) -> tuple[list[object], list[Hit]]:
+    ids: list[object] = []
+    hits: list[Hit] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        passage_id, text = _fields(source, number, line)
+        ids.append(passage_id)
+        passage = Passage(str(passage_id), str(passage_id), source, text, 0, len(text))
+        hits.append(Hit(len(hits) + 1, passage, cosine=None))
+    return ids, hits
+
+
+def _fields(source: str, number: int, line: str) -> tuple[object, str]:
+    expected = 'expected a JSON object such as {"id": "a1", "text": "A passage."}'
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise InputFileError(source, f"{expected}, found no JSON: {exc}.", line=number) from exc
+    if not (isinstance(fields, dict) and "id" in fields and isinstance(fields.get("text"), str)):
+        raise InputFileError(source, f"{expected}, found {line.strip()[:80]!r}.", line=number)
+    # JSON can spell half a surrogate pair, which no tokenizer takes.
+    return fields["id"], fields["text"].encode("utf-8", "replace").decode()

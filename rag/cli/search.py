@@ -1,0 +1,65 @@
+"""`search`: one question, both stages, every time."""
+
+import argparse
+
+from rag.api.schemas import search_body
+from rag.cli.common import RERANKER_NONE, add_collection, add_json, add_stages, as_json, depth, settings_for
+from rag.records import Passage, SearchResult
+from rag.service import build
+from rag.ui.wording import milliseconds, stage_counts, stage_marks, summary
+
+_TEXT_CHARS = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("query", metavar="QUERY")
+    add_collection(parser)
+    add_stages(parser)
+    parser.add_argument("--top-k", type=depth, metavar="N", help="hits to print (RAG_TOP_K, 10)")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the question and print both rankings."""
+    settings = settings_for(args)
+    service = build(settings)
+    try:
+        result = service.pipeline.search(
+            args.query,
+            collection=args.collection,
+            retrieve_k=settings.retrieve_k,
+            rerank=args.reranker != RERANKER_NONE,
+        )
+    finally:
+        service.close()
+    if args.json:
+        print(as_json(search_body(result, top_k=settings.top_k)))
+    else:
+        print("\n".join(_lines(result, settings.top_k)))
+    return 0
+
+
+def _lines(result: SearchResult, top_k: int) -> list[str]:
+    lines = [summary(result, top_k), *result.notices, "", "Retrieved (rank, cosine)"]
+    lines += [
+        f"{hit.rank:4}  {hit.cosine or 0:7.4f}  {_excerpt(hit.passage)}" for hit in result.retrieved[:top_k]
+    ]
+    if result.reranked:
+        lines += ["", "Reranked (rank, rank before, logit)"]
+        lines += [
+            f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.logit:8.3f}  {_excerpt(hit.passage)}"
+            for hit in result.reranked[:top_k]
+        ]
+    lines.append("")
+    for stage in result.stages:
+        notes = ", ".join(filter(None, [stage_counts(stage), *stage_marks(stage)]))
+        lines.append(f"{stage.stage:9} {milliseconds(stage.seconds):>10}  {notes}".rstrip())
+    return [*lines, f"{'total':9} {milliseconds(result.total_s):>10}"]
+
+
+def _excerpt(passage: Passage) -> str:
+    page = f", page {passage.page}" if passage.page is not None else ""
+    text = " ".join(passage.text.split())
+    cut = "…" if len(text) > _TEXT_CHARS else ""
+    return f"{passage.document}{page}: {text[:_TEXT_CHARS]}{cut}"

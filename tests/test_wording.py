@@ -1,0 +1,136 @@
+"""What the page says about a result is true of it, in every case."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from results import search_result
+
+from rag.records import StageTime
+from rag.ui.wording import (
+    after_reranking,
+    after_retrieval,
+    milliseconds,
+    stage_counts,
+    stage_marks,
+    summary,
+)
+
+
+@pytest.mark.parametrize(
+    ("order", "top_k", "sentence"),
+    [
+        ((1, 2, 3), 3, "Reranking left the top 3 as it was."),
+        ((1, 2, 4, 3), 2, "Reranking left the top 2 as it was."),
+        ((2, 1, 3), 3, "The top 3 are the same, reordered; the first came from rank 2."),
+        ((1, 3, 2), 3, "The top 3 are the same, reordered; the first stayed first."),
+        ((4, 2, 3, 1), 3, "1 of the top 3 is new; the first came from rank 4."),
+        ((1, 4, 5, 2, 3), 3, "2 of the top 3 are new; the first stayed first."),
+    ],
+)
+def test_the_sentence_says_what_reranking_did(order: tuple[int, ...], top_k: int, sentence: str) -> None:
+    assert summary(search_result(order), top_k) == sentence
+
+
+def test_with_fewer_hits_than_cards_the_sentence_counts_the_hits() -> None:
+    assert (
+        summary(search_result((2, 1)), 10) == "The top 2 are the same, reordered; the first came from rank 2."
+    )
+
+
+def test_without_reranking_the_sentence_says_so() -> None:
+    assert summary(search_result((1, 2), rerank=False), 2) == "Reranking was turned off."
+
+
+def test_without_hits_the_sentence_says_so() -> None:
+    assert "Nothing was retrieved" in summary(search_result(()), 10)
+
+
+@given(st.permutations(range(1, 9)), st.integers(1, 10))
+def test_the_sentence_counts_the_new_ones_right(order: list[int], top_k: int) -> None:
+    new = {retrieved for retrieved in order[:top_k] if retrieved > top_k}
+    sentence = summary(search_result(order), top_k)
+    assert (f"{len(new)} of the top {top_k}" in sentence) == bool(new)
+
+
+@pytest.mark.parametrize(
+    ("retrieved", "now", "direction", "mark"),
+    [(5, 2, "up", "to 2"), (2, 5, "down", "to 5"), (3, 3, "same", "stays"), (1, 12, "out", "out, now 12")],
+)
+def test_a_retrieved_card_says_where_it_went(retrieved: int, now: int, direction: str, mark: str) -> None:
+    movement = after_retrieval(retrieved, {retrieved: now}, 10)
+    assert movement is not None
+    assert (movement.direction, movement.mark) == (direction, mark)
+
+
+def test_a_retrieved_card_says_nothing_when_nothing_was_reranked() -> None:
+    assert after_retrieval(1, {}, 10) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "rank", "direction", "mark"),
+    [
+        ((3, 1, 2), 1, "up", "up 2"),
+        ((2, 3, 1), 3, "down", "down 2"),
+        ((2, 1, 3), 3, "same", "same"),
+        ((4, 1, 2, 3), 1, "new", "new, from 4"),
+    ],
+)
+def test_a_reranked_card_says_where_it_came_from(
+    order: tuple[int, ...], rank: int, direction: str, mark: str
+) -> None:
+    movement = after_reranking(search_result(order).reranked[rank - 1], 3)
+    assert (movement.direction, movement.mark) == (direction, mark)
+
+
+@given(st.permutations(range(1, 9)), st.integers(1, 10))
+def test_both_columns_tell_the_same_story(order: list[int], top_k: int) -> None:
+    result = search_result(order)
+    ranks_now = {hit.retrieved_rank: hit.rank for hit in result.reranked}
+    for hit in result.reranked[:top_k]:
+        if hit.retrieved_rank <= top_k:
+            went = after_retrieval(hit.retrieved_rank, ranks_now, top_k)
+            assert went is not None
+            assert went.direction == after_reranking(hit, top_k).direction
+    # As many left the top as came into it.
+    gone = [after_retrieval(rank, ranks_now, top_k) for rank in range(1, min(top_k, 8) + 1)]
+    came = [after_reranking(hit, top_k).direction for hit in result.reranked[:top_k]]
+    assert [m.direction for m in gone if m].count("out") == came.count("new")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0, "0.00 ms"),
+        (0.000314, "0.31 ms"),
+        (0.0084, "8.4 ms"),
+        (0.562, "562 ms"),
+        (12.3456, "12,346 ms"),
+    ],
+)
+def test_a_time_is_shown_with_the_digits_it_deserves(seconds: float, shown: str) -> None:
+    assert milliseconds(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("stage", "counts"),
+    [
+        (StageTime("score", 0.5, items=30, tokens=5412), "30 pairs, 5,412 tokens"),
+        (StageTime("search", 0.1, items=30), "30 hits"),
+        (StageTime("queue", 0.0), ""),
+    ],
+)
+def test_a_stage_says_what_it_worked_on(stage: StageTime, counts: str) -> None:
+    assert stage_counts(stage) == counts
+
+
+@pytest.mark.parametrize(
+    ("stage", "marks"),
+    [
+        (StageTime("score", 0.5, items=30), ()),
+        (StageTime("score", 0.5, items=30, cold=True), ("cold",)),
+        (StageTime("score", 0.5, items=30, cached=12), ("12 cached",)),
+        (StageTime("score", 0.5, items=30, cached=1, cold=True), ("cold", "1 cached")),
+    ],
+)
+def test_a_stage_admits_what_made_it_slower_or_faster(stage: StageTime, marks: tuple[str, ...]) -> None:
+    assert stage_marks(stage) == marks
