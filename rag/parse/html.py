@@ -79,15 +79,14 @@ def _main_blocks(page: "LexborHTMLParser") -> list[Block]:
     if root is None:
         return []
     not_shown = {node.mem_id for node in page.css(_NOT_SHOWN)}
-    shown = blocks_of(root, not_shown)
     furniture = {node.mem_id for node in page.css(_FURNITURE)}
-    for form in page.css("form"):
+    if forms := page.css("form"):
         # Some servers wrap the whole page in one form.
-        if _length(blocks_of(form, not_shown)) <= _MOST * _length(shown):
-            furniture.add(form.mem_id)
+        most = _MOST * _length(blocks_of(root, not_shown))
+        furniture |= {form.mem_id for form in forms if _length(blocks_of(form, not_shown)) <= most}
     skipped = not_shown | furniture
     # A page that is nothing but furniture has that to read.
-    whole = blocks_of(root, skipped) or shown
+    whole = blocks_of(root, skipped) or blocks_of(root, not_shown)
     for selector in _CONTENT:
         part = page.css_first(selector)
         blocks = blocks_of(part, skipped) if part is not None else []

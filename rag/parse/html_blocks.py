@@ -20,6 +20,7 @@ _NOT_IN_DATA = "table, h1, h2, h3, h4, h5, h6, pre, article, section, main"
 
 # White space as HTML defines it: a non-breaking space is none.
 _WHITE_SPACE = re.compile(r"[ \t\r\n\f]+")
+_SPACES = re.compile(" {2,}")
 _AROUND_BREAK = re.compile(r" *\n *")
 
 
@@ -85,7 +86,7 @@ class _Walk:
         text = "".join(self._parts)
         self._parts.clear()
         if not self._is_pre:
-            text = _AROUND_BREAK.sub("\n", re.sub(" {2,}", " ", text)).strip()
+            text = _AROUND_BREAK.sub("\n", _SPACES.sub(" ", text)).strip()
         if text.strip():
             in_list = bool(self._marker) and not self._level
             self.blocks.append(Block((self._marker if in_list else "") + text, self._level, in_list=in_list))

@@ -81,7 +81,7 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
 def timing_strip(result: SearchResult) -> str:
     """Return the stages of this question: a bar in proportion to their times, and the times."""
     bar = "".join(
-        f'<span class="rl-bar-{stage.stage}" style="flex-grow:{stage.seconds:.6f}"></span>'
+        f'<span class="rl-bar-{stage.stage}" style="width:{100 * stage.seconds / result.total_s:.3f}%"></span>'
         for stage in result.stages
     )
     rows = "".join(map(_stage, result.stages))

@@ -89,6 +89,7 @@ else:
                 min(service.settings.top_k, max(2, len(found.retrieved))),
                 key=state.TOP_K,
                 help="Only what is shown; nothing is computed again.",
+                width=360,
             )
             components.result(found, top_k=top_k)
 
