@@ -1,5 +1,7 @@
 """Find the nearest vectors, exactly."""
 
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,9 +64,14 @@ class VectorIndex:
 
     def save(self, path: Path) -> None:
         """Write the index to `path`, whole or not at all."""
-        partial = path.with_name(path.name + ".partial")
-        faiss.write_index(self._faiss, str(partial))
-        partial.replace(path)
+        # A name of its own, because another process may be saving the same index.
+        descriptor, partial = tempfile.mkstemp(prefix=path.stem, suffix=".partial", dir=path.parent)
+        os.close(descriptor)
+        try:
+            faiss.write_index(self._faiss, partial)
+            Path(partial).replace(path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path, *, dim: int) -> "VectorIndex | None":

@@ -212,16 +212,17 @@ class Library:
         index.add(missing, self._store.vectors(missing, model=model, dim=self._embedder.dim))
 
     def _save_index(self, collection: str) -> None:
-        """Write the collection's index where the next start finds it, in place of its older file."""
+        """Write the collection's index where the next start finds it; remove files of older ones."""
         with self._searching:
-            before = self._loaded.get(collection)
             if self._store.revision(collection) is None:
                 return
-            now = self._current(collection)
+            current = self._current(collection)
             self._index_folder.mkdir(exist_ok=True)
-            now.index.save(self._index_folder / f"{now.revision}.faiss")
-            if before and before.revision != now.revision:
-                (self._index_folder / f"{before.revision}.faiss").unlink(missing_ok=True)
+            current.index.save(self._index_folder / f"{current.revision}.faiss")
+            kept = {f"{self._store.revision(name)}.faiss" for name in self.collections()}
+            for path in self._index_folder.glob("*.faiss"):
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
 
 
 def _ingested(name: str, document: Document, n_chunks: int, *, replaced: bool) -> FileOutcome:

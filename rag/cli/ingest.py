@@ -1,6 +1,7 @@
 """`ingest`: files and folders into the library."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -41,17 +42,19 @@ def source_files(paths: list[Path]) -> Iterator[SourceFile]:
     """Yield the files at `paths`; those of a folder under their path in it, hidden ones left out."""
     for path in paths:
         if not path.is_dir():
-            yield _source_file(path.name, path)
+            yield _source_file(path, Path(path.name))
             continue
         for inner in sorted(path.rglob("*")):
             name = inner.relative_to(path)
             if inner.is_file() and not any(part.startswith(".") for part in name.parts):
-                yield _source_file(name.as_posix(), inner)
+                yield _source_file(inner, name)
 
 
-def _source_file(name: str, path: Path) -> SourceFile:
+def _source_file(path: Path, name: Path) -> SourceFile:
+    # Whatever the locale made of the name's bytes, on disk they are UTF-8 almost everywhere.
+    shown = os.fsencode(name.as_posix()).decode("utf-8", "replace")
     # A file that is not there fails when it is read, and costs itself alone.
-    return SourceFile(name, path.stat().st_size if path.exists() else 0, path.read_bytes)
+    return SourceFile(shown, path.stat().st_size if path.exists() else 0, path.read_bytes)
 
 
 def _print_outcome(outcome: FileOutcome) -> None:

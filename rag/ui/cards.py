@@ -80,10 +80,8 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
 
 def timing_strip(result: SearchResult) -> str:
     """Return the stages of this question: a bar in proportion to their times, and the times."""
-    bar = "".join(
-        f'<span class="rl-bar-{stage.stage}" style="width:{100 * stage.seconds / result.total_s:.3f}%"></span>'
-        for stage in result.stages
-    )
+    shares = [(stage.stage, 100 * stage.seconds / result.total_s) for stage in result.stages]
+    bar = "".join(f'<span class="rl-bar-{name}" style="width:{share:.3f}%"></span>' for name, share in shares)
     rows = "".join(map(_stage, result.stages))
     total = f'<li class="rl-total"><b>total</b> <span>{milliseconds(result.total_s)}</span></li>'
     return (

@@ -1,9 +1,11 @@
 """Ask a question, and see what was retrieved beside what the reranker made of it."""
 
+import contextlib
+
 import streamlit as st
 
 from rag.config import MAX_RETRIEVE_K
-from rag.errors import RagError
+from rag.errors import NotFoundError, RagError
 from rag.library import SourceFile
 from rag.parse import SUPPORTED
 from rag.pipeline import MAX_QUERY_CHARS
@@ -32,11 +34,10 @@ with st.sidebar:
             chosen = st.selectbox(
                 "Document to delete", documents, index=None, format_func=lambda d: d.name, key=state.DOCUMENT
             )
-            if (
-                st.button("Delete", disabled=chosen is None, icon=":material/delete:", key="delete")
-                and chosen
-            ):
-                library.delete(chosen.id, collection=collection)
+            wanted = st.button("Delete", disabled=chosen is None, icon=":material/delete:", key="delete")
+            if wanted and chosen:
+                with contextlib.suppress(NotFoundError):  # another tab was faster
+                    library.delete(chosen.id, collection=collection)
                 st.rerun()
 
 st.title("RerankLens")

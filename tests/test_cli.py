@@ -1,0 +1,162 @@
+"""The command line as a person or a script calls it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rag.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTES = "# Pasta\n\nOrecchiette are shaped with a knife.\n\n# Bread\n\nFocaccia rises twice."
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one good file and one bad one, and a library of its own."""
+    monkeypatch.setenv("RAG_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "notes"
+    (folder / "kitchen").mkdir(parents=True)
+    (folder / "kitchen" / "pasta.md").write_text(NOTES)
+    (folder / "empty.txt").write_text("")
+    (folder / ".hidden.txt").write_text("not for the library")
+    return folder
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, object]]:
+    status = main([*argv, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_ingest_says_what_became_of_each_file(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ingest", str(notes)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["failed", "added"]
+    assert "kitchen/pasta.md: 1 chunk." in lines[1]
+
+
+def test_ingest_of_good_files_succeeds_and_a_second_time_changes_nothing(
+    notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(notes / "kitchen" / "pasta.md")
+    first, second = run_json(capsys, "ingest", path), run_json(capsys, "ingest", path)
+    assert [first[0], second[0]] == [0, 0]
+    assert [first[1]["files"][0]["status"], second[1]["files"][0]["status"]] == ["added", "unchanged"]
+
+
+def test_a_path_that_is_not_there_fails_by_name(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, body = run_json(capsys, "ingest", str(notes / "nowhere.pdf"), str(notes / "kitchen"))
+    assert status == 1
+    assert [file["status"] for file in body["files"]] == ["failed", "added"]
+
+
+def test_search_prints_both_rankings_and_the_times(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    assert main(["search", "how are orecchiette shaped?"]) == 0
+    out = capsys.readouterr().out
+    for expected in ("Retrieved (rank, cosine)", "Reranked (rank, rank before, logit)", "tokenize", "total"):
+        assert expected in out
+
+
+def test_search_as_json_is_the_body_of_the_route(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    capsys.readouterr()
+    status, body = run_json(capsys, "search", "orecchiette", "--top-k", "1", "--retrieve-k", "5")
+    assert status == 0
+    assert [hit["rank"] for hit in body["reranked"]] == [1]
+    assert {"queue", "embed", "search", "tokenize", "score", "sort", "total"} == set(body["timings_ms"])
+
+
+def test_search_without_a_reranker_says_so(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    capsys.readouterr()
+    _, body = run_json(capsys, "search", "orecchiette", "--reranker", "none")
+    assert (body["reranked"], body["models"]["reranker"]) == ([], None)
+    assert body["notices"] == ["Reranking was turned off for this question."]
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "message"),
+    [
+        (["search", "x", "--collection", "cellar"], 1, "There is no collection 'cellar'"),
+        (["search", "  "], 2, "The question is empty"),
+        (["search", "x", "--reranker", "bert"], 2, "Known models: cross-encoder/ms-marco-MiniLM-L-12-v2"),
+        (["eval", "nowhere"], 1, "expected a folder with corpus.jsonl"),
+        (["rerank", "--query", "x", "nowhere.jsonl"], 1, "nowhere.jsonl: cannot be read"),
+    ],
+)
+def test_what_fails_says_why_and_how_it_failed(
+    notes: Path, capsys: pytest.CaptureFixture[str], argv: list[str], status: int, message: str
+) -> None:
+    assert main([*argv, "--json"]) == status
+    out, err = capsys.readouterr()
+    assert message in json.loads(out)["error"]["message"]
+    assert message in err
+
+
+@pytest.mark.parametrize("argv", [[], ["fly"], ["search"], ["search", "x", "--top-k", "0"]])
+def test_a_command_that_is_not_asked_rightly_ends_with_2(argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+
+
+def test_rerank_reads_lines_and_writes_the_best_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "passages.jsonl"
+    file.write_text('{"id": 7, "text": "Berlin is a city."}\n\n{"id": "b", "text": "Paris is in France."}\n')
+    assert main(["rerank", "--query", "Where is Paris?", str(file)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["id"], line["rank"]) for line in lines] == [("b", 1), (7, 2)]
+    assert lines[0]["logit"] > lines[1]["logit"]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"id": 1}', '{"id": 1, "text": 2}', "[" * 100_000])
+def test_rerank_names_the_line_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    file = tmp_path / "passages.jsonl"
+    file.write_text('{"id": 1, "text": "fine"}\n' + line)
+    assert main(["rerank", "--query", "x", str(file)]) == 1
+    assert "passages.jsonl, line 2: expected a JSON object" in capsys.readouterr().err
+
+
+def test_rerank_reads_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"id": "a", "text": "half \\ud800 a pair"}'))
+    assert main(["rerank", "--query", "x"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "a"
+
+
+def test_eval_reports_both_stages_and_resumes(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = notes.parent / "beir"
+    folder.mkdir()
+    passages = ["Orecchiette are shaped with a knife.", "Focaccia rises twice.", "Tides follow the moon."]
+    corpus = [{"_id": f"d{n}", "title": "", "text": text} for n, text in enumerate(passages)]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+    (folder / "queries.jsonl").write_text('{"_id": "q", "text": "Which bread rises twice?"}')
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\td1\t1\n")
+    first = run_json(capsys, "eval", str(folder))
+    second = run_json(capsys, "eval", str(folder))
+    assert first[1]["reranked"]["nDCG@10"] == second[1]["reranked"]["nDCG@10"] == 1.0
+    assert [first[1]["queries"]["resumed"], second[1]["queries"]["resumed"]] == [0, 1]
+
+
+def test_python_m_rag_runs_with_any_locale(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "rag", "ingest", str(tmp_path / "perché.pdf")],
+        cwd=ROOT,
+        env=os.environ | {"RAG_HOME": str(tmp_path), "LC_ALL": "C", "PYTHONUTF8": "0"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stdout.startswith("failed     perché.pdf could not be read")
