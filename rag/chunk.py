@@ -18,7 +18,7 @@ _STRETCH = 1.3  # a section this much over the target stays whole: a short tail 
 _WINDOW = 0.6  # a break is looked for from this share of the target on
 
 # How good a place for a break is. Inside a word is the last resort.
-_INSIDE, _WORD, _SENTENCE, _LINE, _PARAGRAPH, _HEADING = range(-1, 5)
+_INSIDE, _WORD, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(-1, 5)
 
 _TITLE_CHARS = 80
 
@@ -52,7 +52,7 @@ def split(document: Document, offsets: Offsets) -> tuple[Chunk, ...]:
     """Return the chunks of `document`, in order: about 220 tokens each, never over 384.
 
     `offsets` gives the character spans of a text's tokens, as `Embedder.offsets` does. A chunk ends at
-    a heading, paragraph, line or sentence before it ends at a word. Inside a section each chunk begins
+    a heading, paragraph, sentence or line before it ends at a word. Inside a section each chunk begins
     with up to 40 tokens of the one before; every character but white space is in some chunk.
     """
     text = document.text
@@ -119,11 +119,14 @@ def _uncovered(text: str, start: int, end: int) -> Sequence[int]:
 
 def _break_between(text: str, end: int, start: int) -> int:
     gap = text[end:start]
-    if "\n" in gap:
-        return _PARAGRAPH if gap.count("\n") > 1 and not _looks_like_title(text, end) else _LINE
     tail = text[max(0, end - 8) : end]
+    if gap.count("\n") > 1 and not _looks_like_title(text, end):
+        return _PARAGRAPH
     if (gap and _SENTENCE_END.search(tail)) or _WIDE_END.search(tail):
         return _SENTENCE
+    if "\n" in gap:
+        # Below a sentence's end: in wrapped text and in PDF files, lines end anywhere.
+        return _LINE
     wide = _WIDE_CHAR.match(text, end - 1) or _WIDE_CHAR.match(text, start)
     return _WORD if gap or wide else _INSIDE
 

@@ -38,7 +38,7 @@ class Settings:
         """
         env = os.environ if environ is None else environ
         return cls(
-            home=Path(env.get("RAG_HOME") or ".rag").expanduser(),
+            home=_folder(env, "RAG_HOME", ".rag"),
             embedder=env.get("RAG_EMBEDDER") or DEFAULT_EMBEDDER,
             reranker=env.get("RAG_RERANKER") or DEFAULT_RERANKER,
             retrieve_k=_whole(env, "RAG_RETRIEVE_K", 30, most=MAX_RETRIEVE_K),
@@ -73,11 +73,20 @@ def _cgroup_cores() -> float | None:
         return None
 
 
+def _folder(env: Mapping[str, str], name: str, default: str) -> Path:
+    text = env.get(name) or default
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as exc:
+        raise SettingsError(name, text, "a folder; there is no such user's home") from exc
+
+
 def _whole(env: Mapping[str, str], name: str, default: int, *, most: int) -> int:
     text = env.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+    # Python refuses to read thousands of digits as a number, so their count is looked at first.
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise SettingsError(name, text, f"a whole number from 1 to {most}")
     return int(text)
 

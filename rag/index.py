@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import faiss
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 # A search over a library that fits in memory takes less time than waking FAISS's own threads, and
 # those would spin on the cores that the reranker is about to use.
 faiss.omp_set_num_threads(1)
+
+_CHECKSUM_BYTES = sha256().digest_size
 
 
 class VectorIndex:
@@ -63,22 +66,28 @@ class VectorIndex:
         return ids[order], np.clip(cosines[order], -1.0, 1.0)
 
     def save(self, path: Path) -> None:
-        """Write the index to `path`, whole or not at all."""
+        """Write the index to `path`, whole or not at all, after a checksum of it."""
+        stored = faiss.serialize_index(self._faiss).tobytes()
         # A name of its own, because another process may be saving the same index.
         descriptor, partial = tempfile.mkstemp(prefix=path.stem, suffix=".partial", dir=path.parent)
-        os.close(descriptor)
         try:
-            faiss.write_index(self._faiss, partial)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(sha256(stored).digest())
+                file.write(stored)
             Path(partial).replace(path)
         finally:
             Path(partial).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path, *, dim: int) -> "VectorIndex | None":
-        """Return the index saved at `path`; None when it is missing, unreadable or of another `dim`."""
+        """Return the index saved at `path`; None when it is missing, damaged or of another `dim`."""
         try:
-            stored = faiss.read_index(str(path))
-        except RuntimeError:  # what FAISS raises for a missing file and for a damaged one
+            data = path.read_bytes()
+            # FAISS itself would not notice a changed vector.
+            if sha256(memoryview(data)[_CHECKSUM_BYTES:]).digest() != data[:_CHECKSUM_BYTES]:
+                return None
+            stored = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8)[_CHECKSUM_BYTES:])
+        except (OSError, RuntimeError):  # RuntimeError is what FAISS raises for what it cannot read
             return None
         if not isinstance(stored, faiss.IndexIDMap2) or stored.d != dim:
             return None

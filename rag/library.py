@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -75,9 +76,12 @@ class Library:
         """Add `files` to `collection` and return what became of each, in order.
 
         A file that fails costs itself alone. Bytes that are there already are not added again. A file
-        takes the place of an older one of its name, but not of one that came in the same call.
+        takes the place of an older one of its name, but not of one that came in the same call. Raises
+        LibraryError when nothing can be added to `collection`.
         """
         _check_collection_name(collection)
+        if collection in self.collections():
+            self.load(collection)  # refuses a collection whose vectors another embedder made
         outcomes: list[FileOutcome] = []
         for file in files:
             taken = {outcome.document for outcome in outcomes}
@@ -130,14 +134,16 @@ class Library:
         collection: str,
         on_progress: OnProgress | None,
     ) -> bool:
-        return self._store.put_document(
-            collection,
-            document,
-            size_bytes=size_bytes,
-            chunks=chunks,
-            vectors=self._embed(document.name, chunks, on_progress),
-            model=self._embedder.info.sha256,
-        )
+        vectors = self._embed(document.name, chunks, on_progress)
+        with self._searching:  # a search that has found the older version still gets to read it
+            return self._store.put_document(
+                collection,
+                document,
+                size_bytes=size_bytes,
+                chunks=chunks,
+                vectors=vectors,
+                model=self._embedder.info.sha256,
+            )
 
     def _embed(
         self, name: str, chunks: Sequence[Chunk], on_progress: OnProgress | None
@@ -155,7 +161,8 @@ class Library:
         name = self._store.name_of(collection, document_id)
         if name is None:
             raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
-        self._store.delete_document(collection, document_id)
+        with self._searching:
+            self._store.delete_document(collection, document_id)
         self._save_index(collection)
         return name
 
@@ -167,13 +174,16 @@ class Library:
         With `document_id`, only that document's. Raises NotFoundError for an unknown collection or
         document.
         """
-        within = None
-        if document_id is not None:
-            within = self._store.chunk_keys(collection, document_id=document_id).tolist()
-            if not within:
-                raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
         with self._searching:
-            keys, cosines = self._current(collection).index.search(vector, k, within=within)
+            index = self._current(collection).index
+            within = None
+            if document_id is not None:
+                within = self._store.chunk_keys(collection, document_id=document_id).tolist()
+                if not within:
+                    raise NotFoundError(
+                        f"Collection {collection!r} holds no document with id {document_id!r}."
+                    )
+            keys, cosines = index.search(vector, k, within=within)
             passages = self._store.passages(keys)
         return list(zip(passages, cosines.tolist(), strict=True))
 
@@ -217,12 +227,14 @@ class Library:
             if self._store.revision(collection) is None:
                 return
             current = self._current(collection)
-            self._index_folder.mkdir(exist_ok=True)
-            current.index.save(self._index_folder / f"{current.revision}.faiss")
             kept = {f"{self._store.revision(name)}.faiss" for name in self.collections()}
-            for path in self._index_folder.glob("*.faiss"):
-                if path.name not in kept:
-                    path.unlink(missing_ok=True)
+            # The file only saves time: where it cannot be written, the next start makes the index anew.
+            with suppress(OSError):
+                self._index_folder.mkdir(exist_ok=True)
+                current.index.save(self._index_folder / f"{current.revision}.faiss")
+                for path in self._index_folder.glob("*.faiss"):
+                    if path.name not in kept:
+                        path.unlink(missing_ok=True)
 
 
 def _ingested(name: str, document: Document, n_chunks: int, *, replaced: bool) -> FileOutcome:

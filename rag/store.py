@@ -180,8 +180,16 @@ class Store:
         return tuple(found[int(key)] for key in keys)
 
     def _read(self, statement: str, *values: object) -> list[_Row]:
-        with self._lock:
-            return self._db.execute(statement, values).fetchall()
+        try:
+            with self._lock:
+                return self._db.execute(statement, values).fetchall()
+        except UnicodeEncodeError:  # half a surrogate pair, with which nothing stored is named
+            return []
+        except sqlite3.Error as exc:
+            raise LibraryError(
+                f"The library could not be read: {exc}. Start again; if it stays, restore "
+                "library.db from a backup, or set RAG_HOME to another folder and add the documents anew."
+            ) from exc
 
     def _by_key(self, statement: str, keys: NDArray[np.int64]) -> Iterator[_Row]:
         for at in range(0, len(keys), _MAX_VARIABLES):
@@ -191,8 +199,8 @@ class Store:
     @contextmanager
     def _change(self, collection: str) -> Iterator[int]:
         """Run the body as one transaction on `collection` (made if new) and yield its key."""
-        with self._lock, self._db:
-            try:
+        try:
+            with self._lock, self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 row = self._db.execute(
                     """INSERT INTO collections (name, revision) VALUES (?, ?)
@@ -200,8 +208,8 @@ class Store:
                     (collection, uuid.uuid4().hex),
                 ).fetchone()
                 yield int(row[0])
-            except sqlite3.Error as exc:
-                raise LibraryError(f"The library could not be written: {exc}. Nothing was changed.") from exc
+        except sqlite3.Error as exc:
+            raise LibraryError(f"The library could not be written: {exc}. Nothing was changed.") from exc
 
 
 def _passage(

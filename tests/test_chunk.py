@@ -1,6 +1,8 @@
 """Chunks: exact spans, bounded size, sensible breaks."""
 
+import itertools
 import re
+import textwrap
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +64,7 @@ def test_chunks_come_in_order_and_never_stand_still(text: str) -> None:
 def test_a_long_text_gives_chunks_near_the_target_with_an_overlap() -> None:
     chunks = chunks_of(SENTENCE * 120)
     assert all(130 <= chunk.tokens <= 290 for chunk in chunks)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         shared = before.text[after.start - before.start :]
         assert 20 <= len(offsets(shared)) <= OVERLAP_TOKENS
 
@@ -71,6 +73,11 @@ def test_a_chunk_ends_at_a_sentence_before_a_word() -> None:
     chunks = chunks_of(SENTENCE * 120)
     assert all(chunk.text.endswith(".") for chunk in chunks)
     assert all(chunk.text.startswith("The boiler") for chunk in chunks)
+
+
+def test_wrapped_lines_do_not_end_a_chunk_inside_a_sentence() -> None:
+    wrapped = textwrap.fill(SENTENCE * 120, 60)
+    assert all(chunk.text.endswith(".") for chunk in chunks_of(wrapped))
 
 
 def test_a_chunk_ends_at_a_paragraph_before_a_sentence() -> None:

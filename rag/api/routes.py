@@ -1,11 +1,11 @@
 """The HTTP routes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
 import anyio.to_thread
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -25,6 +25,7 @@ MAX_BODY_BYTES = 1_000_000
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 GetService = Callable[[], Service]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def api_routes(get_service: GetService) -> list[Route]:
@@ -33,7 +34,10 @@ def api_routes(get_service: GetService) -> list[Route]:
     limiter = anyio.CapacityLimiter(8)
 
     async def healthz(_request: Request) -> Response:
-        service = await anyio.to_thread.run_sync(get_service, limiter=limiter)
+        try:
+            service = await anyio.to_thread.run_sync(get_service, limiter=limiter)
+        except RagError as exc:
+            return _refusal(exc)
         models = models_body(service.embedder.info, service.reranker.info)
         return JSONResponse({"status": "ok", "version": __version__, "models": models})
 
@@ -45,16 +49,28 @@ def api_routes(get_service: GetService) -> list[Route]:
                 return _error(413, "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
             answer = partial(_answer, get_service, body)
             return JSONResponse(await anyio.to_thread.run_sync(answer, limiter=limiter))
+        except ClientDisconnect:
+            return _error(400, "malformed", "The body broke off.")  # nobody is left to read this
         except RagError as exc:
             return _refusal(exc)
 
     return [
-        Route("/healthz", healthz, methods=["GET"]),
-        Route("/api/query", query, methods=["POST"]),
+        *_route("/healthz", healthz, "GET"),
+        *_route("/api/query", query, "POST"),
         # Without these, the page would answer, in HTML and with status 200.
-        Route("/api/query", _wrong_method, methods=[m for m in _ALL_METHODS if m != "POST"]),
+        Route("/api", _unknown, methods=_ALL_METHODS),
         Route("/api/{rest:path}", _unknown, methods=_ALL_METHODS),
     ]
+
+
+def _route(path: str, answer: Endpoint, method: str) -> list[Route]:
+    """Return the route for `method` (HEAD goes with GET), and one that refuses the other methods."""
+
+    async def wrong_method(request: Request) -> Response:
+        message = f"{path} answers {method} only, found {request.method}."
+        return _error(405, "wrong_method", message, headers={"Allow": method})
+
+    return [Route(path, answer, methods=[method]), Route(path, wrong_method, methods=_ALL_METHODS)]
 
 
 def _answer(get_service: GetService, body: bytes) -> dict[str, object]:
@@ -86,11 +102,6 @@ async def _body(request: Request) -> bytes | None:
         if len(body) > MAX_BODY_BYTES:
             return None
     return bytes(body)
-
-
-async def _wrong_method(request: Request) -> Response:
-    message = f"{request.url.path} answers POST only, found {request.method}."
-    return _error(405, "wrong_method", message, headers={"Allow": "POST"})
 
 
 async def _unknown(request: Request) -> Response:

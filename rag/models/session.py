@@ -79,7 +79,7 @@ class OnnxModel:
         order = sorted(range(len(encodings)), key=lambda i: -len(encodings[i].ids))
         values = self._workers.map(lambda i: read(self._run_one(encodings[i])), order)
         by_position = dict(zip(order, values, strict=True))
-        self.used = True
+        self.used = self.used or bool(encodings)
         return [by_position[i] for i in range(len(encodings))]
 
     def _run_one(self, encoding: Encoding) -> Output:
