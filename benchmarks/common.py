@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -56,10 +56,21 @@ class Section:
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def show(section: Section) -> int:
-    """Print `section` and return the exit status: 0 when every promise held, 1 when one was missed."""
-    print(section.markdown())
-    return 0 if all(limit.held for limit in section.limits) else 1
+def run(*measures: Callable[[], Section], write: Callable[[Sequence[Section]], object] | None = None) -> int:
+    """Take `measures`, print their sections, and return the exit status.
+
+    0 when every promise held, 1 when one was missed, 2 when a measure could not be taken. `write` gets
+    the sections when all could be.
+    """
+    try:
+        sections = [measure() for measure in measures]
+    except MeasureError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    if write:
+        write(sections)
+    print("\n".join(section.markdown() for section in sections))
+    return 0 if all(limit.held for section in sections for limit in section.limits) else 1
 
 
 def progress(line: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.common import RETRIEVE_K, Limit, Section, progress, sample_home, show, spread
+from benchmarks.common import RETRIEVE_K, Limit, Section, progress, run, sample_home, spread
 from benchmarks.server import reranklens
 from rag.samples import sample_questions
 
@@ -72,10 +72,10 @@ def _section(warm: list[list[Asked]], cold: list[list[Asked]]) -> Section:
     return Section(
         title="First question",
         workload=(
-            f"{len(warm)} fresh processes each way, in turn; in each, {1 + _LATER} different questions through "
-            f"/api/query, {RETRIEVE_K} candidates, another one first each time. No warm-up: that is what is "
-            "measured. /healthz was asked before the first question, as a load balancer does it; without "
-            "preloading, that is what loads the models."
+            f"{len(warm)} fresh processes each way, in turn; in each, {1 + _LATER} different questions "
+            f"through /api/query, {RETRIEVE_K} candidates, another one first each time. No warm-up: that is "
+            "what is measured. /healthz was asked before the first question, as a load balancer asks it; "
+            "without preloading, that is what loads the models."
         ),
         columns=["questions", "client", "total", "score per pair", "score per 100 tokens"],
         rows=rows,
@@ -100,4 +100,4 @@ def _row(name: str, asked: list[Asked]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(show(measure()))
+    sys.exit(run(measure))

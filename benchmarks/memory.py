@@ -4,7 +4,7 @@ import json
 import random
 import sys
 
-from benchmarks.common import ROOT, Limit, Section, progress, sample_home, show
+from benchmarks.common import ROOT, Limit, Section, progress, run, sample_home
 from benchmarks.server import reranklens
 from rag.samples import sample_questions
 
@@ -51,8 +51,8 @@ def _section(memory: dict[int, float], peak: float, pairs: int) -> Section:
     return Section(
         title="Memory",
         workload=(
-            f"One process, {last} different questions of 3 to 60 words through /api/query, 10 to 60 candidates "
-            f"each ({pairs:,} pairs in all). Resident memory from /proc, in units of 10^6 bytes."
+            f"One process, {last} different questions of 3 to 60 words through /api/query, 10 to 60 "
+            f"candidates each ({pairs:,} pairs in all). Resident memory from /proc, in units of 10^6 bytes."
         ),
         columns=["after questions", "resident"],
         rows=[*rows, ["greatest at any time", f"{peak:.0f} MB"]],
@@ -68,4 +68,4 @@ def _section(memory: dict[int, float], peak: float, pairs: int) -> Section:
 
 
 if __name__ == "__main__":
-    sys.exit(show(measure()))
+    sys.exit(run(measure))

@@ -3,17 +3,18 @@
 import os
 import re
 import sys
+from pathlib import Path
 from statistics import median
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
-from benchmarks.common import RETRIEVE_K, Limit, Section, progress, sample_home, show, spread
+from benchmarks.common import RETRIEVE_K, Limit, MeasureError, Section, progress, run, sample_home, spread
 from benchmarks.server import reranklens
 from rag.samples import SAMPLE_COLLECTION, sample_questions
 
 LIMIT_MS = 300
 _WARM_UPS = 2
-_CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+_CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
 
 # Notes when Ask is pressed, and the first frame after both columns of a new answer stand on the page.
 # The old answer is marked, because it stays on the page until the new one replaces it.
@@ -36,6 +37,8 @@ _WATCH = """() => {
 
 def measure() -> Section:
     """Return the page's share of each question's time."""
+    if not _CHROMIUM.is_file():
+        raise MeasureError(f"There is no Chromium at {_CHROMIUM}. Set CHROMIUM=/path/to/chromium.")
     questions = sample_questions()[::2]
     with sample_home() as home, reranklens(home) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
@@ -51,16 +54,20 @@ def _open_samples(page: Page) -> None:
     """Make the sample collection the one in use, where the page does not open with it."""
     chooser = page.get_by_role("combobox", name=re.compile("Collection"))
     chooser.wait_for()
-    if page.get_by_label("Question").count() == 0:
+    if not _question(page).is_visible():
         chooser.click()
         page.get_by_role("option", name=SAMPLE_COLLECTION, exact=True).click()
-    page.get_by_label("Question").wait_for()
+    _question(page).wait_for()
+
+
+def _question(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Question", exact=True)
 
 
 def _ask(page: Page, question: str) -> tuple[float, float]:
     """Return the milliseconds from pressing Ask to the drawn columns, and the answer's own total."""
     progress(f"page: {question}")
-    page.get_by_label("Question").fill(question)
+    _question(page).fill(question)
     page.wait_for_timeout(500)
     page.evaluate(_WATCH)
     page.get_by_role("button", name="Ask", exact=True).click()
@@ -79,9 +86,9 @@ def _section(measured: list[tuple[float, float]]) -> Section:
     return Section(
         title="Page",
         workload=(
-            f"{len(measured)} different questions, {RETRIEVE_K} candidates, asked in headless Chromium on the "
-            f"same machine, after {_WARM_UPS} to warm up. The clock is the browser's: from the click's time stamp "
-            "to the frame after the one in which both columns have their cards."
+            f"{len(measured)} different questions, {RETRIEVE_K} candidates, asked in headless Chromium on "
+            f"the same machine, after {_WARM_UPS} to warm up. The clock is the browser's: from the click's "
+            "time stamp to the frame after the one in which both columns have their cards."
         ),
         columns=["", "time"],
         rows=rows,
@@ -96,4 +103,4 @@ def _section(measured: list[tuple[float, float]]) -> Section:
 
 
 if __name__ == "__main__":
-    sys.exit(show(measure()))
+    sys.exit(run(measure))

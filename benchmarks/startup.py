@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.common import ROOT, Limit, Section, progress, ratios, sample_home, show, spread
+from benchmarks.common import ROOT, Limit, Section, progress, ratios, run, sample_home, spread
 from benchmarks.server import Server, reranklens, serving
 
 ROUNDS = 7
@@ -54,8 +54,9 @@ def _section(seconds: dict[str, list[float]], rounds: int) -> Section:
     return Section(
         title="Start",
         workload=(
-            "From starting the process to the first 200 of /healthz (RerankLens: both models loaded and warm, "
-            "the sample collection's index in memory) or /_stcore/health (empty apps), asked every 10 ms. "
+            "From starting the process to the first 200 of /healthz (RerankLens: both models loaded and "
+            "warm, the sample collection's index in memory) or /_stcore/health (empty apps), asked every "
+            "10 ms. "
             f"{rounds} rounds after one warm-up, in turn within each round, the same .streamlit/config.toml."
         ),
         columns=["app", "ready after", "RerankLens ÷ this"],
@@ -71,4 +72,4 @@ def _section(seconds: dict[str, list[float]], rounds: int) -> Section:
 
 
 if __name__ == "__main__":
-    sys.exit(show(measure()))
+    sys.exit(run(measure))

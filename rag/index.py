@@ -52,16 +52,21 @@ class VectorIndex:
 
         With `within`, only those ids are considered.
         """
-        k = min(k, len(self) if within is None else len(within))
-        if k == 0:
+        most = len(self) if within is None else len(within)
+        if min(k, most) == 0:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         params = None
         if within is not None:
             params = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.array(within, dtype=np.int64)))
-        cosines, ids = self._faiss.search(vector.reshape(1, -1), k, params=params)
+        depth = min(k + 1, most)
+        cosines, ids = self._faiss.search(vector.reshape(1, -1), depth, params=params)
+        # Which of equal vectors FAISS keeps is its own affair: look on until the last place is clear.
+        while depth < most and cosines[0, -1] == cosines[0, k - 1]:
+            depth = min(2 * depth, most)
+            cosines, ids = self._faiss.search(vector.reshape(1, -1), depth, params=params)
         found = ids[0] >= 0  # FAISS pads with -1 where `within` names ids that it does not hold
         ids, cosines = ids[0][found], cosines[0][found]
-        order = np.lexsort((ids, -cosines))
+        order = np.lexsort((ids, -cosines))[:k]
         # Rounding can carry the product of two unit vectors just past 1.
         return ids[order], np.clip(cosines[order], -1.0, 1.0)
 

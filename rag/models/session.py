@@ -93,10 +93,6 @@ class OnnxModel:
         output: Output = self._session.run(None, feed)[0][0]
         return output
 
-    def close(self) -> None:
-        """Stop the workers; the model cannot run afterwards."""
-        self._workers.shutdown()
-
 
 def passage_tokens(encoding: Encoding) -> tuple[int, int]:
     """Return how many tokens the encoded passage has, and how many of them the model reads.

@@ -85,7 +85,7 @@ def timing_strip(result: SearchResult) -> str:
     rows = "".join(map(_stage, result.stages))
     total = f'<li class="rl-total"><b>total</b> <span>{milliseconds(result.total_s)}</span></li>'
     return (
-        '<div class="rl-timing" aria-label="Time of each stage of this question">'
+        '<div class="rl-timing" role="group" aria-label="Time of each stage of this question">'
         f'<div class="rl-bar" aria-hidden="true">{bar}</div><ul>{rows}{total}</ul></div>'
     )
 

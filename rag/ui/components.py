@@ -10,6 +10,7 @@ from rag.library import SourceFile
 from rag.records import DocumentInfo, FileOutcome, SearchResult
 from rag.service import Service
 from rag.ui import cards, resources
+from rag.ui.wording import counted
 
 
 def service_or_stop() -> Service:
@@ -42,7 +43,7 @@ def result(found: SearchResult, *, top_k: int) -> None:
 
 def ingest(service: Service, files: Sequence[SourceFile], *, collection: str) -> tuple[FileOutcome, ...]:
     """Add `files` under a live account of each one's progress; return what became of them."""
-    with st.status(f"Adding {_files(len(files))}", expanded=True) as status:
+    with st.status(f"Adding {counted(len(files), 'file')}", expanded=True) as status:
         bar = st.progress(0.0)
         line = st.empty()
         done = 0
@@ -76,7 +77,7 @@ def outcomes_in_words(outcomes: Sequence[FileOutcome]) -> str:
     }
     added = sum(o.status in ("added", "replaced") for o in outcomes)
     parts = [f"{counts[status]} {notes[status]}" for status in counts if counts[status]]
-    return "; ".join([f"{added} of {_files(len(outcomes))} added", *parts]) + "."
+    return "; ".join([f"{added} of {counted(len(outcomes), 'file')} added", *parts]) + "."
 
 
 def file_outcomes(outcomes: Sequence[FileOutcome]) -> None:
@@ -89,9 +90,5 @@ def file_outcomes(outcomes: Sequence[FileOutcome]) -> None:
 
 def document_list(documents: Sequence[DocumentInfo]) -> None:
     """List a collection's documents with their sizes."""
-    items = "".join(f"<li>{escape(d.name)} · {d.chunks} chunks</li>" for d in documents)
+    items = "".join(f"<li>{escape(d.name)} · {counted(d.chunks, 'chunk')}</li>" for d in documents)
     st.html(f'<ul class="rl-files">{items}</ul>')
-
-
-def _files(n: int) -> str:
-    return f"{n} {'file' if n == 1 else 'files'}"

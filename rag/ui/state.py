@@ -48,16 +48,16 @@ def uploader_key() -> str:
     return f"upload_{st.session_state.setdefault(_UPLOADS, 0)}"
 
 
-def keep_outcomes(outcomes: tuple[FileOutcome, ...]) -> None:
+def keep_outcomes(outcomes: tuple[FileOutcome, ...], collection: str) -> None:
     """Keep what became of the last files, and empty the uploader."""
-    st.session_state[_OUTCOMES] = outcomes
+    st.session_state[_OUTCOMES] = (collection, outcomes)
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
 
 
-def last_outcomes() -> tuple[FileOutcome, ...]:
-    """Return what became of the last files that this session added."""
-    outcomes: tuple[FileOutcome, ...] = st.session_state.get(_OUTCOMES, ())
-    return outcomes
+def last_outcomes(collection: str) -> tuple[FileOutcome, ...]:
+    """Return what became of the last files, where they went into `collection`."""
+    target, outcomes = st.session_state.get(_OUTCOMES, ("", ()))
+    return outcomes if target == collection else ()
 
 
 def open_collection(name: str) -> None:

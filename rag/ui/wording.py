@@ -82,6 +82,11 @@ def stage_marks(stage: StageTime) -> tuple[str, ...]:
     return (*(("cold",) if stage.cold else ()), *cached)
 
 
+def counted(n: int, noun: str) -> str:
+    """Return how many there are: 1 file, 5,412 files."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def milliseconds(seconds: float) -> str:
     """Return a time as it is shown: 0.31 ms, 8.4 ms, 562 ms."""
     ms = seconds * 1000

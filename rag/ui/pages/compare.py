@@ -11,6 +11,7 @@ from rag.parse import SUPPORTED
 from rag.pipeline import MAX_QUERY_CHARS
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.ui import components, state
+from rag.ui.wording import counted
 
 service = components.service_or_stop()
 library = service.library
@@ -29,7 +30,8 @@ with st.sidebar:
         help="Type a new name to begin another collection.",
     )
     if documents:
-        with st.expander(f"{len(documents)} documents, {sum(d.chunks for d in documents)} chunks"):
+        n_chunks = sum(document.chunks for document in documents)
+        with st.expander(f"{counted(len(documents), 'document')}, {counted(n_chunks, 'chunk')}"):
             components.document_list(documents)
             chosen = st.selectbox(
                 "Document to delete", documents, index=None, format_func=lambda d: d.name, key=state.DOCUMENT
@@ -86,30 +88,38 @@ else:
             top_k = st.slider(
                 "Cards in each column (top k)",
                 1,
-                max(2, len(found.retrieved)),
-                min(service.settings.top_k, max(2, len(found.retrieved))),
+                max(100, service.settings.top_k),
+                service.settings.top_k,
                 key=state.TOP_K,
                 help="Only what is shown; nothing is computed again.",
                 width=360,
             )
             components.result(found, top_k=top_k)
 
-with st.expander("Add documents", expanded=nothing_ingested_yet, icon=":material/upload_file:"):
+outcomes = state.last_outcomes(collection)
+add_slot = st.expander(
+    "Add documents", expanded=nothing_ingested_yet or bool(outcomes), icon=":material/upload_file:"
+)
+with add_slot:
     uploads = st.file_uploader(
         f"Files to add to this collection: {', '.join(SUPPORTED)}",
         accept_multiple_files=True,
         key=state.uploader_key(),
         max_upload_size=service.settings.max_upload_mb,
     )
-    if uploads:
-        files = [SourceFile(upload.name, upload.size, upload.getvalue) for upload in uploads]
-        state.keep_outcomes(components.ingest(service, files, collection=collection))
-        state.open_collection(collection)
-        st.rerun()
-    if outcomes := state.last_outcomes():
+    if outcomes:
         components.file_outcomes(outcomes)
 
+files, target = [], collection
 if sample_wanted:
-    state.keep_outcomes(components.ingest(service, sample_files(), collection=SAMPLE_COLLECTION))
-    state.open_collection(SAMPLE_COLLECTION)
-    st.rerun()
+    files, target = sample_files(), SAMPLE_COLLECTION
+elif uploads:
+    files = [SourceFile(upload.name, upload.size, upload.getvalue) for upload in uploads]
+if files:
+    try:
+        state.keep_outcomes(components.ingest(service, files, collection=target), target)
+    except RagError as exc:
+        components.problem(str(exc))
+    else:
+        state.open_collection(target)
+        st.rerun()

@@ -1,0 +1,458 @@
+"""The HTTP routes of the real server keep their contract, and answer nonsense with an error, not a crash."""
+
+import asyncio
+import http.client
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import Route, Router
+
+from rag.api.routes import api_routes
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
+from rag.errors import MissingModelError
+from rag.models.catalog import find
+from rag.parse import parse
+from rag.service import Service
+
+ROOT = Path(__file__).resolve().parents[1]
+QUESTION = "How long does the dough rest?"
+STAGES = {"queue", "embed", "search", "tokenize", "score", "sort"}
+PLACE = {"chunk_id", "document_id", "document", "page", "headings", "start", "end", "text", "cosine"}
+TEXTS = {
+    "bread.txt": "The dough rests for ninety minutes under a damp cloth.",
+    "pizza.md": "# Pizza\n\nDivide the dough into balls and let them rest.\n\n# Oven\n\nHeat the stone.",
+    "boiler.txt": "If the boiler stops, read the pressure gauge.",
+    "clocks.txt": "The tower clock strikes every quarter of an hour.",
+    "bicycle.txt": "Let the glue dry for five minutes before the patch goes on.",
+    "lease.txt": "The deposit is returned within thirty days.",
+    "tomatoes.txt": "Black bottoms on tomatoes mean that they lack calcium.",
+    "coffee.txt": "Descale the espresso machine every three months.",
+    "paper.txt": "A watermark tells the age of an old sheet of paper.",
+    "letters.txt": "Città, più, perché, naïve, Œuvre, Straße, 中文, 🎉.",
+}
+NO_COUNTS: list[object] = [0, -1, 1001, 10**400, 2.5, math.inf, math.nan, "10", True, False, [10], {}]
+NO_STRINGS: list[object] = [7, True, 1.5, ["default"], {"name": "default"}]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: Any
+
+
+@dataclass(frozen=True)
+class Server:
+    """A client of the server at `netloc`."""
+
+    netloc: str
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        content_type: str | None = "application/json",
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        connection = http.client.HTTPConnection(self.netloc, timeout=60)
+        sent = dict(headers or {})
+        if body is not None and content_type:
+            sent["Content-Type"] = content_type
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            data = response.read()
+        finally:
+            connection.close()
+        is_json = response.headers.get_content_type() == "application/json"
+        return Answer(response.status, response.headers, json.loads(data) if is_json and data else data)
+
+    def query(self, **fields: object) -> Answer:
+        return self.send("POST", "/api/query", json.dumps(fields).encode())
+
+
+@pytest.fixture(scope="module")
+def server_home(base_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The RAG_HOME of the server, which has made its library by now."""
+    assert base_url
+    (home,) = tmp_path_factory.getbasetemp().glob("server[0-9]/library")
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(base_url: str, server_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """The server; another process has put `TEXTS` into its default collection while it ran."""
+    folder = tmp_path_factory.mktemp("texts")
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    ingest(server_home, [folder])
+    return Server(base_url.removeprefix("http://"))
+
+
+@pytest.fixture(scope="module")
+def answer(server: Server) -> Any:
+    """The body that answers `QUESTION`, with every default."""
+    got = server.query(query=QUESTION)
+    assert got.status == 200, got.body
+    return got.body
+
+
+def ingest(home: Path, paths: Sequence[Path], *options: str) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
+    subprocess.run(
+        [sys.executable, "-m", "rag", "ingest", *options, *map(str, paths)],
+        cwd=ROOT,
+        env=env | {"RAG_HOME": str(home)},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+def assert_is_error(got: Answer, *statuses: int) -> str:
+    """Assert that `got` is an error as every route spells it; return its message."""
+    assert got.status in statuses, (got.status, got.body)
+    assert isinstance(got.body, dict), "not JSON"
+    assert got.body.keys() == {"error"}
+    assert got.body["error"].keys() == {"type", "message"}
+    assert got.body["error"]["message"]
+    return str(got.body["error"]["message"])
+
+
+def test_healthz_says_ready_and_which_models(server: Server) -> None:
+    got = server.send("GET", "/healthz")
+    assert (got.status, got.body["status"]) == (200, "ok")
+    models = got.body["models"]
+    assert (models["embedder"]["id"], models["reranker"]["id"]) == (DEFAULT_EMBEDDER, DEFAULT_RERANKER)
+    assert models["embedder"]["sha256"] == find(DEFAULT_EMBEDDER, "embed").graph.sha256
+    assert models["reranker"]["sha256"] == find(DEFAULT_RERANKER, "rerank").graph.sha256
+    assert models["reranker"]["backend"]
+
+
+def test_an_answer_has_the_promised_fields(answer: Any) -> None:
+    promised = {
+        "query",
+        "collection",
+        "retrieved",
+        "reranked",
+        "timings_ms",
+        "cold",
+        "cached",
+        "models",
+        "notices",
+    }
+    assert answer.keys() == promised
+    assert {key for hit in answer["retrieved"] for key in hit} == PLACE | {"rank"}
+    reranked = PLACE | {"rank", "retrieved_rank", "logit", "score", "tokens", "tokens_read"}
+    assert {key for hit in answer["reranked"] for key in hit} == reranked
+    assert answer["models"]["embedder"].keys() == {"id", "sha256", "backend"}
+
+
+def test_an_answer_uses_the_defaults(answer: Any) -> None:
+    assert (answer["query"], answer["collection"]) == (QUESTION, "default")
+    assert len(answer["retrieved"]) == len({hit["chunk_id"] for hit in answer["retrieved"]}) >= len(TEXTS)
+    assert len(answer["reranked"]) == 10
+    assert answer["notices"] == []
+
+
+def test_retrieved_hits_are_ranked_by_cosine(answer: Any) -> None:
+    cosines = [hit["cosine"] for hit in answer["retrieved"]]
+    assert [hit["rank"] for hit in answer["retrieved"]] == list(range(1, len(cosines) + 1))
+    assert cosines == sorted(cosines, reverse=True)
+    assert all(-1 <= cosine <= 1 for cosine in cosines)
+
+
+def test_reranked_hits_are_the_retrieved_ones_in_another_order(server: Server) -> None:
+    body = server.query(query=QUESTION, top_k=1000).body
+    retrieved = {hit["rank"]: hit for hit in body["retrieved"]}
+    assert sorted(hit["retrieved_rank"] for hit in body["reranked"]) == sorted(retrieved)
+    for hit in body["reranked"]:
+        before = retrieved[hit["retrieved_rank"]]
+        assert all(hit[field] == before[field] for field in PLACE)
+
+
+def test_reranked_hits_are_ranked_by_logit(answer: Any) -> None:
+    logits = [hit["logit"] for hit in answer["reranked"]]
+    assert [hit["rank"] for hit in answer["reranked"]] == list(range(1, len(logits) + 1))
+    assert logits == sorted(logits, reverse=True)
+    assert answer["reranked"][0]["document"] == "bread.txt"
+
+
+def test_a_score_is_the_sigmoid_of_its_logit(answer: Any) -> None:
+    for hit in answer["reranked"]:
+        assert hit["score"] == pytest.approx(1 / (1 + math.exp(-hit["logit"])), rel=1e-12)
+        assert 0 < hit["tokens_read"] == hit["tokens"]
+
+
+def test_a_hit_is_a_span_of_its_document(answer: Any) -> None:
+    for hit in answer["retrieved"]:
+        document = parse(hit["document"], TEXTS[hit["document"]].encode())
+        assert hit["text"] == document.text[hit["start"] : hit["end"]]
+        assert hit["document_id"] == document.id
+
+
+def test_times_are_of_this_run_and_add_up(answer: Any) -> None:
+    times = answer["timings_ms"]
+    assert times.keys() == STAGES | {"total"}
+    assert all(times[stage] >= 0 for stage in STAGES)
+    assert times["total"] * 1.000001 >= sum(times[stage] for stage in STAGES)
+    assert times["score"] > 0
+
+
+def test_no_question_to_a_preloaded_server_is_cold(answer: Any) -> None:
+    assert answer["cold"] is False
+
+
+def test_asking_again_says_how_many_scores_were_known(server: Server) -> None:
+    first = server.query(query="Asked twice?").body
+    again = server.query(query="Asked twice?").body
+    assert (first["cached"], again["cached"]) == (0, len(again["retrieved"]))
+    assert again["reranked"] == first["reranked"]
+
+
+def test_retrieve_k_cuts_both_lists(server: Server) -> None:
+    body = server.query(query=QUESTION, retrieve_k=3).body
+    assert len(body["retrieved"]) == len(body["reranked"]) == 3
+
+
+def test_top_k_cuts_the_reranked_list_alone(server: Server, answer: Any) -> None:
+    body = server.query(query=QUESTION, top_k=2).body
+    assert body["reranked"] == answer["reranked"][:2]
+    assert body["retrieved"] == answer["retrieved"]
+
+
+def test_document_id_restricts_to_one_document(server: Server, answer: Any) -> None:
+    pizza = next(hit["document_id"] for hit in answer["retrieved"] if hit["document"] == "pizza.md")
+    body = server.query(query=QUESTION, document_id=pizza).body
+    assert {hit["document"] for hit in body["retrieved"]} == {"pizza.md"}
+    assert {hit["rank"] for hit in body["reranked"]} == {hit["rank"] for hit in body["retrieved"]}
+
+
+def test_without_reranking_only_the_retriever_answers(server: Server, answer: Any) -> None:
+    body = server.query(query=QUESTION, reranker="none").body
+    assert (body["reranked"], body["models"]["reranker"]) == ([], None)
+    assert body["retrieved"] == answer["retrieved"]
+    assert body["timings_ms"].keys() == {"queue", "embed", "search", "total"}
+    assert body["notices"] == ["Reranking was turned off for this question."]
+
+
+def test_spelling_out_the_defaults_changes_nothing(server: Server, answer: Any) -> None:
+    spelled = server.query(
+        query=QUESTION,
+        collection="default",
+        document_id=None,
+        retrieve_k=30,
+        top_k=10,
+        retriever="dense",
+        reranker=DEFAULT_RERANKER,
+    ).body
+    assert (spelled["retrieved"], spelled["reranked"]) == (answer["retrieved"], answer["reranked"])
+
+
+def test_a_question_longer_than_the_models_is_answered_with_a_notice(server: Server) -> None:
+    notices = server.query(query="dough " * 600, retrieve_k=1).body["notices"]
+    assert len(notices) == 2
+    assert all("did not read the last" in notice for notice in notices)
+
+
+def test_a_running_server_sees_what_another_process_adds(
+    server: Server, server_home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "late.txt").write_text("The ferry leaves at noon.")
+    assert_is_error(server.query(query="ferry", collection="late"), 404)
+    ingest(server_home, [tmp_path / "late.txt"], "--collection", "late")
+    hits = server.query(query="ferry", collection="late").body["retrieved"]
+    assert [hit["document"] for hit in hits] == ["late.txt"]
+
+
+def test_questions_asked_at_once_are_all_answered_alike(server: Server) -> None:
+    with ThreadPoolExecutor(6) as visitors:
+        answers = list(visitors.map(lambda _: server.query(query="Asked by six at once?"), range(6)))
+    assert [got.status for got in answers] == [200] * 6
+    assert all(got.body["reranked"] == answers[0].body["reranked"] for got in answers)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"query=dough",
+        b'{"query": "dough"} {}',
+        b'{"query": "\xff\xfe"}',
+        b'{"query": "dou\x00gh"}',
+        b"\x00\x00\x00",
+        b"[" * 100_000,
+        b'{"query":' * 50_000,
+        b'{"query": "dough", "top_k": ' + b"9" * 5000 + b"}",
+    ],
+    ids=["empty", "cut", "form", "two", "not utf-8", "raw nul", "nuls", "deep list", "deep object", "digits"],
+)
+def test_a_body_that_is_not_json_is_malformed(server: Server, body: bytes) -> None:
+    assert_is_error(server.send("POST", "/api/query", body), 400)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"true", b"1e999", b'"dough"', b'[{"query": "dough"}]'])
+def test_json_that_is_no_object_is_invalid(server: Server, body: bytes) -> None:
+    assert "object" in assert_is_error(server.send("POST", "/api/query", body), 422)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, "query"),
+        ({"query": None}, "query"),
+        ({"query": 7}, "query"),
+        ({"query": True}, "query"),
+        ({"query": ["dough"]}, "query"),
+        ({"query": {"text": "dough"}}, "query"),
+        ({"query": ""}, "empty"),
+        ({"query": " \n\u200b\x00"}, "empty"),
+        ({"query": "x" * 4001}, "4,001"),
+        *[
+            ({"query": "dough", field: value}, field)
+            for field in ("retrieve_k", "top_k")
+            for value in NO_COUNTS
+        ],
+        *[
+            ({"query": "dough", field: value}, field)
+            for field in ("collection", "document_id", "retriever", "reranker")
+            for value in NO_STRINGS
+        ],
+        ({"query": "dough", "retriever": "oracle"}, "dense"),
+        ({"query": "dough", "reranker": "oracle"}, DEFAULT_RERANKER),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named(server: Server, fields: dict[str, object], named: str) -> None:
+    assert named in assert_is_error(server.query(**fields), 422)
+
+
+@pytest.mark.parametrize("field", ["query", "collection", "document_id", "retriever", "reranker"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\x00",
+        "\ud800",
+        "a\udfff\ud800z",
+        "\u202e\ufffe",
+        "../../etc/passwd",
+        "'; DROP TABLE chunks; --",
+        "x" * 90_000,
+    ],
+    ids=["nul", "surrogate", "surrogates", "invisible", "path", "sql", "long"],
+)
+def test_a_hostile_string_is_at_worst_refused(server: Server, field: str, value: str) -> None:
+    got = server.query(**{"query": "dough", "retrieve_k": 1, field: value})
+    if got.status != 200:
+        assert_is_error(got, 404, 422)
+    assert "passwd:" not in str(got.body)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"collection": "nowhere"}, "nowhere"),
+        ({"document_id": "0" * 64}, "0" * 64),
+        ({"document_id": ""}, "''"),
+    ],
+)
+def test_what_is_not_there_is_not_found(server: Server, fields: dict[str, str], named: str) -> None:
+    assert named in assert_is_error(server.query(query="dough", **fields), 404)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing", "/api/query/", "/api/query/more"])
+def test_an_unknown_route_is_not_the_page(server: Server, method: str, path: str) -> None:
+    assert_is_error(server.send(method, path), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        *[(method, "/api/query", "POST") for method in ("GET", "PUT", "PATCH", "DELETE")],
+        *[(method, "/healthz", "GET") for method in ("POST", "DELETE")],
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(server: Server, method: str, path: str, right: str) -> None:
+    got = server.send(method, path)
+    assert right in assert_is_error(got, 405)
+    assert got.headers["Allow"] == right
+
+
+def test_a_body_over_the_limit_is_refused(server: Server) -> None:
+    assert_is_error(server.send("POST", "/api/query", b" " * 1_000_001), 413)
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_a_body_that_does_not_call_itself_json_is_refused(server: Server, content_type: str | None) -> None:
+    body = json.dumps({"query": "dough"}).encode()
+    message = assert_is_error(server.send("POST", "/api/query", body, content_type=content_type), 415)
+    assert "application/json" in message
+
+
+def test_a_charset_beside_the_content_type_is_fine(server: Server) -> None:
+    body = json.dumps({"query": "dough"}).encode()
+    assert (
+        server.send("POST", "/api/query", body, content_type="Application/JSON; charset=utf-8").status == 200
+    )
+
+
+def test_another_site_may_not_ask_from_a_visitors_browser(server: Server) -> None:
+    asks = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    got = server.send("OPTIONS", "/api/query", headers=asks)
+    assert "Access-Control-Allow-Origin" not in got.headers
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/healthz"), ("POST", "/api/query")])
+def test_a_service_that_cannot_be_built_is_unavailable_and_says_why(method: str, path: str) -> None:
+    def get_service() -> Service:
+        raise MissingModelError("model.onnx is not here.", model_id="m", path=Path("model.onnx"))
+
+    status, body = asyncio.run(answer_in_process(api_routes(get_service), method, path))
+    assert status == 503
+    assert body == {"error": {"type": "unavailable", "message": "model.onnx is not here."}}
+
+
+def test_a_client_that_leaves_while_sending_is_no_accident() -> None:
+    def get_service() -> Service:
+        raise MissingModelError("Not even asked for.", model_id="m", path=Path("model.onnx"))
+
+    gone = {"type": "http.disconnect"}
+    status, _ = asyncio.run(answer_in_process(api_routes(get_service), "POST", "/api/query", gone))
+    assert status == 400
+
+
+async def answer_in_process(
+    routes: Sequence[Route], method: str, path: str, event: MutableMapping[str, Any] | None = None
+) -> tuple[int, Any]:
+    """Return how `routes`, without a server, answer a JSON request with the body {"query": "dough"}."""
+    sent: list[Any] = []
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+
+    async def receive() -> MutableMapping[str, Any]:
+        return event or {"type": "http.request", "body": b'{"query": "dough"}'}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await Router(routes)(scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
