@@ -1,12 +1,13 @@
 # `make run` starts the application, `make test` proves it. Both install what they need into .venv first.
 
 SHELL := bash
-.PHONY: run test check clean help
+.PHONY: run test check bench clean help
 
 PORT ?= 8501
 PYTHON ?= python3.11 python3.12 python3.13 python3
 
 VENV := .venv
+BENCH := .bench
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check
 
@@ -23,8 +24,12 @@ check: $(VENV)/dev.done  ## check only style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-clean:  ## remove .venv and all caches; your documents, in .rag, stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+bench: $(BENCH)/bench.done  ## measure speed and memory, against FlashRank; writes benchmarks/RESULTS.md
+	@.ci/chromium
+	$(BENCH)/bin/python -m benchmarks.run
+
+clean:  ## remove .venv, .bench and all caches; your documents, in .rag, stay
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list these targets
@@ -62,4 +67,11 @@ $(VENV)/dev.done: requirements-dev.txt requirements.txt $(VENV)/serve.done
 	@touch $(VENV)/unfinished
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@rm $(VENV)/unfinished
+	@touch $@
+
+# FlashRank stays out of .venv: the application and its tests never see it.
+$(BENCH)/bench.done: requirements-bench.txt requirements-serve.txt $(VENV)/pyvenv.cfg
+	@echo "Installing the application once more, with what it is measured against, into $(BENCH)"
+	$(PY) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --no-input --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

@@ -109,16 +109,20 @@ class Library:
         return _ingested(name, document, len(chunks), replaced=replaced)
 
     def _read(self, file: SourceFile, name: str) -> bytes:
-        most_mb = self._max_file_bytes / 1e6
-        if file.size_bytes > self._max_file_bytes:
+        self._check_size(name, file.size_bytes)
+        try:
+            data = file.read()
+        except OSError as exc:
+            raise DocumentError(f"{name} could not be read: {exc.strerror or exc}.") from exc
+        self._check_size(name, len(data))
+        return data
+
+    def _check_size(self, name: str, n_bytes: int) -> None:
+        if n_bytes > self._max_file_bytes:
             raise TooLargeError(
-                f"{name} has {file.size_bytes / 1e6:.1f} MB; the limit is {most_mb:.0f} MB "
+                f"{name} has {n_bytes / 1e6:.1f} MB; the limit is {self._max_file_bytes / 1e6:.0f} MB "
                 "(RAG_MAX_UPLOAD_MB). Split it, or raise the limit."
             )
-        try:
-            return file.read()
-        except OSError as exc:
-            raise DocumentError(f"{name} could not be read: {exc.strerror}.") from exc
 
     def _unchanged(self, name: str, held_as: str, collection: str, document_id: str) -> FileOutcome:
         known_as = "" if held_as == name else f" as {held_as}"
@@ -258,7 +262,7 @@ def _check_collection_name(name: str) -> None:
 
 def _clean_name(name: str) -> str:
     """Return a file's name as it can be stored and shown: one line, at most 200 characters."""
-    return " ".join(clean(name).split())[-MAX_NAME_CHARS:] or "unnamed"
+    return " ".join(clean(name).split())[-MAX_NAME_CHARS:].lstrip() or "unnamed"
 
 
 def _free_name(name: str, taken: set[str | None]) -> str:

@@ -49,6 +49,7 @@ class Pipeline:
         try:
             hits = retrieve(question, embedder=self._embedder, nearest=nearest, k=retrieve_k, watch=watch)
             reranked = self._reranker.rerank(question, hits, watch=watch) if rerank else ()
+            notices = tuple(self._notices(question, rerank))
         finally:
             self._gate.release()
         return SearchResult(
@@ -60,7 +61,7 @@ class Pipeline:
             total_s=watch.elapsed_s,
             embedder=self._embedder.info,
             reranker=self._reranker.info if rerank else None,
-            notices=tuple(self._notices(question, rerank)),
+            notices=notices,
         )
 
     def _notices(self, question: str, rerank: bool) -> list[str]:

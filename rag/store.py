@@ -20,6 +20,7 @@ from rag.records import Chunk, Document, DocumentInfo, Passage
 _Row = tuple[Any, ...]
 _LITTLE_FLOAT32 = np.dtype("<f4")
 _BUSY_TIMEOUT_S = 30.0
+_DELETED_MEANWHILE = "A document was deleted while it was being searched. Ask again."
 _MAX_VARIABLES = 500  # per statement; SQLite's own limit is far higher, but not everywhere
 
 
@@ -33,15 +34,7 @@ class Store:
         self._lock = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # isolation_level=None: transactions begin and end where this module says so.
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # FULL: what has been reported as added survives a power cut.
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            migrate(self._db)
+            self._db = _open(path)
         except (OSError, sqlite3.Error) as exc:
             raise LibraryError(
                 f"The library {path} cannot be opened: {exc}. RAG_HOME must name a folder that this "
@@ -147,8 +140,9 @@ class Store:
     def vectors(self, keys: NDArray[np.int64], *, model: str, dim: int) -> NDArray[np.float32]:
         """Return the vectors of the chunks `keys`, float32 [n, dim], in the order of `keys`.
 
-        Raises LibraryError when one is missing or was made by another embedder than `model`.
+        Raises LibraryError when one was made by another embedder than `model`, or has been deleted.
         """
+        foreign = 0
         found = np.empty((len(keys), dim), dtype=np.float32)
         at = {int(key): position for position, key in enumerate(keys)}
         for chunk, made_by, blob in self._by_key(
@@ -156,12 +150,15 @@ class Store:
         ):
             if made_by == model and len(blob) == dim * _LITTLE_FLOAT32.itemsize:
                 found[at.pop(chunk)] = np.frombuffer(blob, dtype=_LITTLE_FLOAT32)
-        if at:
+            else:
+                foreign += 1
+        if foreign:
             raise LibraryError(
-                f"{len(at)} of {len(keys)} chunks have no vector of the embedder in use: they were "
-                "embedded by another model. Set RAG_EMBEDDER back to it, or set RAG_HOME to another "
-                "folder and add the documents again."
+                f"{foreign} of {len(keys)} chunks were embedded by another model than the one in use. Set "
+                "RAG_EMBEDDER back to it, or set RAG_HOME to another folder and add the documents again."
             )
+        if at:
+            raise LibraryError(_DELETED_MEANWHILE)
         return found
 
     def passages(self, keys: NDArray[np.int64]) -> tuple[Passage, ...]:
@@ -176,7 +173,7 @@ class Store:
         )
         found = {row[0]: _passage(*row[1:]) for row in rows}
         if len(found) != len(keys):
-            raise LibraryError("A document was deleted while it was being searched. Ask again.")
+            raise LibraryError(_DELETED_MEANWHILE)
         return tuple(found[int(key)] for key in keys)
 
     def _read(self, statement: str, *values: object) -> list[_Row]:
@@ -210,6 +207,21 @@ class Store:
                 yield int(row[0])
         except sqlite3.Error as exc:
             raise LibraryError(f"The library could not be written: {exc}. Nothing was changed.") from exc
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # isolation_level=None: transactions begin and end where this module says so.
+    db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # FULL: what has been reported as added survives a power cut.
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _passage(

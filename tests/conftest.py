@@ -1,4 +1,4 @@
-"""What several test modules share: sample data, and the real server seen through a real browser."""
+"""What several test modules share: sample data, the real models, and the real server in a real browser."""
 
 import json
 import os
@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
+from rag.embed import Embedder
+from rag.library import Library
+from rag.rerank import Reranker
+from rag.service import Service, build, load_model, open_library
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -37,6 +43,35 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the shared sample data are not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The default embedder."""
+    return Embedder(load_model(DEFAULT_EMBEDDER, "embed", threads=2))
+
+
+@pytest.fixture(scope="session")
+def reranker() -> Reranker:
+    """The default reranker, without a cache: every score is made anew."""
+    return Reranker(load_model(DEFAULT_RERANKER, "rerank", threads=2))
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A whole service, warm, whose library is shared: each test adds a collection of its own."""
+    made = build(Settings(home=tmp_path_factory.mktemp("service"), threads=2))
+    made.warm_up()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def library(embedder: Embedder, tmp_path: Path) -> Iterator[Library]:
+    """An empty library in `tmp_path`."""
+    opened = open_library(Settings(home=tmp_path, max_upload_mb=1), embedder)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,95 @@
+"""Settings: every variable is read, and a bad one is named."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from rag.config import Settings, usable_cores
+from rag.errors import SettingsError
+
+GIVEN = {
+    "RAG_HOME": "/srv/library",
+    "RAG_EMBEDDER": "an/embedder",
+    "RAG_RERANKER": "a/reranker",
+    "RAG_RETRIEVE_K": "100",
+    "RAG_TOP_K": " 5 ",
+    "RAG_THREADS": "3",
+    "RAG_PRELOAD": "No",
+    "RAG_MAX_UPLOAD_MB": "200",
+}
+NUMBERS = ("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB")
+
+
+def test_an_empty_environment_gives_the_defaults_and_this_machines_cores() -> None:
+    assert Settings.from_env({}) == Settings(threads=usable_cores())
+
+
+def test_every_setting_comes_from_its_variable() -> None:
+    assert Settings.from_env(GIVEN) == Settings(
+        home=Path("/srv/library"),
+        embedder="an/embedder",
+        reranker="a/reranker",
+        retrieve_k=100,
+        top_k=5,
+        threads=3,
+        preload=False,
+        max_upload_mb=200,
+    )
+
+
+def test_there_is_a_variable_for_every_setting() -> None:
+    assert {f"RAG_{field.name.upper()}" for field in fields(Settings)} == GIVEN.keys()
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert Settings.from_env(dict.fromkeys(GIVEN, "")) == Settings.from_env({})
+
+
+def test_the_process_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_TOP_K", "7")
+    assert Settings.from_env().top_k == 7
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["0", "-1", "2.5", "ten", "1e3", "²", "٣", "99999", "9" * 5000])
+def test_a_number_that_cannot_be_used_is_named_with_the_legal_ones(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}='{value}' .* a whole number from 1 to ") as caught:
+        Settings.from_env({name: value})
+    assert (caught.value.name, caught.value.value) == (name, value)
+
+
+@pytest.mark.parametrize("value", ["maybe", "on", "2"])
+def test_a_truth_value_that_cannot_be_used_is_named_with_the_legal_ones(value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^RAG_PRELOAD='{value}' .* expected true or false\.$"):
+        Settings.from_env({"RAG_PRELOAD": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("false", False), ("no", False)],
+)
+def test_truth_has_three_spellings_either_way(value: str, truth: bool) -> None:
+    assert Settings.from_env({"RAG_PRELOAD": value}).preload is truth
+
+
+@pytest.mark.parametrize("name", ["RAG_RETRIEVE_K", "RAG_TOP_K"])
+def test_the_largest_legal_number_is_legal(name: str) -> None:
+    assert 1000 in (Settings.from_env({name: "1000"}).retrieve_k, Settings.from_env({name: "1000"}).top_k)
+
+
+def test_a_tilde_is_the_users_home() -> None:
+    assert Settings.from_env({"RAG_HOME": "~/library"}).home == Path.home() / "library"
+
+
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(SettingsError, match="RAG_HOME='~no-such-user/library' cannot be used"):
+        Settings.from_env({"RAG_HOME": "~no-such-user/library"})
+
+
+def test_equal_settings_are_one_key() -> None:
+    assert len({Settings.from_env(GIVEN), Settings.from_env(GIVEN)}) == 1
+
+
+def test_at_least_one_core_may_be_used() -> None:
+    assert usable_cores() >= 1

@@ -1,0 +1,249 @@
+"""The pipeline: both rankings of one question, honestly timed."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from files import text_file
+
+from rag.config import MAX_RETRIEVE_K
+from rag.errors import NotFoundError, QueryError
+from rag.pipeline import MAX_QUERY_CHARS, checked_query
+from rag.records import SearchResult, StageTime
+from rag.service import Service
+
+ROOT = Path(__file__).resolve().parents[1]
+COLLECTION = "pipeline"
+STAGES = ["queue", "embed", "search", "tokenize", "score", "sort"]
+TEXTS = {
+    "boiler.txt": "The boiler needs a new valve before the winter starts.",
+    "museum.txt": "The museum opens at nine and closes at six, except on Mondays.",
+    "orecchiette.txt": "Cuocere le orecchiette in acqua salata per dieci minuti.",
+    "garanzia.txt": "La garanzia dura due anni dalla data di acquisto.",
+    "rome.txt": "Rome is the capital of Italy and its largest city.",
+}
+
+
+@pytest.fixture(scope="module")
+def documents(service: Service) -> dict[str, str]:
+    """The id of each document by its name; each has one chunk."""
+    files = [text_file(name, text) for name, text in TEXTS.items()]
+    outcomes = service.library.ingest(files, collection=COLLECTION)
+    return {outcome.name: str(outcome.document_id) for outcome in outcomes}
+
+
+@pytest.fixture(scope="module")
+def ask(service: Service, documents: dict[str, str]) -> "Ask":
+    return Ask(service)
+
+
+class Ask:
+    """Asks the pipeline about COLLECTION."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def __call__(
+        self, query: str, *, k: int = 10, rerank: bool = True, document_id: str | None = None
+    ) -> SearchResult:
+        return self._service.pipeline.search(
+            query, collection=COLLECTION, retrieve_k=k, rerank=rerank, document_id=document_id
+        )
+
+
+def stage(result: SearchResult, name: str) -> StageTime:
+    (found,) = [stage for stage in result.stages if stage.stage == name]
+    return found
+
+
+def names(result: SearchResult) -> list[str]:
+    return [hit.passage.document for hit in result.reranked]
+
+
+# Both rankings
+
+
+def test_a_result_has_both_rankings_of_the_same_passages(ask: Ask) -> None:
+    result = ask("when does the museum open?")
+    assert [hit.rank for hit in result.retrieved] == [hit.rank for hit in result.reranked] == [1, 2, 3, 4, 5]
+    retrieved = {hit.rank: (hit.passage, hit.cosine) for hit in result.retrieved}
+    assert {hit.retrieved_rank: (hit.passage, hit.cosine) for hit in result.reranked} == retrieved
+    assert names(result)[0] == "museum.txt"
+
+
+def test_each_ranking_is_in_order_of_its_own_number(ask: Ask) -> None:
+    result = ask("how long is the garanzia?")
+    cosines = [hit.cosine or 0.0 for hit in result.retrieved]
+    logits = [hit.logit for hit in result.reranked]
+    assert cosines == sorted(cosines, reverse=True)
+    assert logits == sorted(logits, reverse=True)
+
+
+def test_a_result_says_what_was_asked_and_who_answered(ask: Ask, service: Service) -> None:
+    result = ask("  where is\x00 Rome?\r\n")
+    assert (result.query, result.collection, result.notices) == ("where is Rome?", COLLECTION, ())
+    assert (result.embedder, result.reranker) == (service.embedder.info, service.reranker.info)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_even_a_few_candidates_are_reranked(ask: Ask, k: int) -> None:
+    result = ask("la capitale d'Italia", k=k)
+    assert (len(result.retrieved), len(result.reranked)) == (k, k)
+    assert [stage.stage for stage in result.stages] == STAGES
+
+
+def test_more_than_there_are_are_not_found(ask: Ask) -> None:
+    assert len(ask("la capitale d'Italia", k=MAX_RETRIEVE_K).reranked) == len(TEXTS)
+
+
+def test_fewer_candidates_are_the_first_of_more(ask: Ask) -> None:
+    assert ask("winter valve", k=3).retrieved == ask("winter valve", k=5).retrieved[:3]
+
+
+def test_one_document_can_be_asked_alone(ask: Ask, documents: dict[str, str]) -> None:
+    result = ask("Rome", document_id=documents["boiler.txt"])
+    assert names(result) == ["boiler.txt"]
+
+
+def test_without_reranking_there_is_one_ranking_and_a_notice(ask: Ask) -> None:
+    result = ask("when does the museum open?", rerank=False)
+    assert (len(result.retrieved), result.reranked, result.reranker) == (5, (), None)
+    assert result.notices == ("Reranking was turned off for this question.",)
+    assert [stage.stage for stage in result.stages] == STAGES[:3]
+
+
+def test_a_collection_without_documents_has_no_hits(service: Service) -> None:
+    (outcome,) = service.library.ingest([text_file("a.txt", "A text.")], collection="emptied")
+    service.library.delete(str(outcome.document_id), collection="emptied")
+    result = service.pipeline.search("anything", collection="emptied", retrieve_k=10)
+    assert (result.retrieved, result.reranked) == ((), ())
+    assert [stage.stage for stage in result.stages] == STAGES
+
+
+# What cannot be asked
+
+
+@pytest.mark.parametrize("query", ["", "  \n\t ", "\x00\x07", "\u200b\ufeff", "\x00" * 5000])
+def test_an_empty_question_cannot_be_asked(ask: Ask, query: str) -> None:
+    with pytest.raises(QueryError, match="The question is empty"):
+        ask(query)
+
+
+def test_the_longest_question_is_legal_and_one_character_more_is_not() -> None:
+    assert len(checked_query("x" * MAX_QUERY_CHARS)) == 4000
+    with pytest.raises(QueryError, match="4,001 characters; at most 4,000 can be asked"):
+        checked_query("x" * (MAX_QUERY_CHARS + 1))
+
+
+@pytest.mark.parametrize(
+    "query", ["?", "\ud800", "👩‍🍳", "SELECT * FROM documents; --", "[CLS] [SEP]", "٣" * 400]
+)
+def test_odd_questions_are_answered(ask: Ask, query: str) -> None:
+    assert len(ask(query).reranked) == len(TEXTS)
+
+
+@pytest.mark.parametrize("k", [0, -1, MAX_RETRIEVE_K + 1])
+def test_a_number_of_candidates_out_of_range_cannot_be_asked_for(ask: Ask, k: int) -> None:
+    with pytest.raises(QueryError, match=f"retrieve_k must be from 1 to 1000, found {k}"):
+        ask("Rome", k=k)
+
+
+def test_after_a_question_that_failed_the_next_one_is_answered(ask: Ask) -> None:
+    with pytest.raises(NotFoundError, match="holds no document"):
+        ask("Rome", document_id="0" * 64)
+    assert len(ask("Rome").reranked) == len(TEXTS)
+
+
+def test_a_question_too_long_for_a_model_says_so(ask: Ask) -> None:
+    long = ask("boiler " * 400)
+    assert long.notices == ("The question is too long for the reranker: it did not read the last 19 tokens.",)
+    assert [hit.tokens_read == hit.tokens for hit in long.reranked] == [True] * len(TEXTS)
+    longer = ask("boiler " * 550)
+    assert [notice.split(":")[0] for notice in longer.notices] == [
+        "The question is too long for the retriever",
+        "The question is too long for the reranker",
+    ]
+
+
+# Times
+
+
+def test_stages_come_in_order_and_never_exceed_the_whole(ask: Ask) -> None:
+    result = ask("which stages are measured?")
+    assert [stage.stage for stage in result.stages] == STAGES
+    assert sum(stage.seconds for stage in result.stages) <= result.total_s
+    assert min(stage.seconds for stage in result.stages) >= 0.0
+
+
+def test_stages_count_what_they_worked_on(ask: Ask) -> None:
+    result = ask("what is counted?", k=4)
+    assert [(stage.stage, stage.items) for stage in result.stages] == [
+        ("queue", 0),
+        ("embed", 1),
+        ("search", 4),
+        ("tokenize", 4),
+        ("score", 4),
+        ("sort", 4),
+    ]
+    assert stage(result, "score").tokens == stage(result, "tokenize").tokens > 40
+
+
+def test_a_question_asked_again_has_the_same_answer_from_the_cache(ask: Ask) -> None:
+    first, second = ask("asked twice, word for word"), ask("asked twice, word for word")
+    assert (first.cached, second.cached) == (0, len(TEXTS))
+    assert (second.retrieved, second.reranked) == (first.retrieved, first.reranked)
+
+
+def test_only_new_candidates_are_scored(ask: Ask) -> None:
+    ask("asked for two and then for all", k=2)
+    result = ask("asked for two and then for all", k=5)
+    assert (stage(result, "score").cached, stage(result, "tokenize").items) == (2, 3)
+
+
+def test_of_two_questions_at_once_one_waits_and_says_how_long(ask: Ask) -> None:
+    ready, results = threading.Barrier(2), list[SearchResult]()
+
+    def ask_together(query: str) -> None:
+        ready.wait()
+        results.append(ask(query))
+
+    threads = [threading.Thread(target=ask_together, args=(f"word{n} " * 300,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, second = results  # in the order in which they were done
+    waited = stage(second, "queue").seconds
+    assert stage(first, "queue").seconds < waited
+    assert 0.05 < waited < second.total_s
+
+
+FIRST_QUESTIONS = """
+import json, sys
+from pathlib import Path
+from rag.config import Settings
+from rag.service import build
+
+service = build(Settings(home=Path(sys.argv[1]), threads=1))
+if sys.argv[2] == "warm":
+    service.warm_up()
+for query in ("first", "second"):
+    result = service.pipeline.search(query, collection="pipeline", retrieve_k=2)
+    print(json.dumps([result.cold, [stage.stage for stage in result.stages if stage.cold], result.cached]))
+service.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "first"), [("cold", [True, ["embed", "score"], 0]), ("warm", [False, [], 0])]
+)
+def test_only_the_first_question_of_a_process_is_cold_and_none_after_warming_up(
+    service: Service, documents: dict[str, str], start: str, first: list[object]
+) -> None:
+    command = [sys.executable, "-c", FIRST_QUESTIONS, str(service.settings.home), start]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert [json.loads(line) for line in ran.stdout.splitlines()] == [first, [False, [], 0]]

@@ -1,0 +1,101 @@
+"""Records: values that can be compared, copied and sent, and never changed."""
+
+import copy
+import math
+import pickle
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag import records
+from rag.records import (
+    Chunk,
+    Document,
+    DocumentInfo,
+    FileOutcome,
+    Heading,
+    Hit,
+    ModelInfo,
+    Page,
+    Passage,
+    RerankedHit,
+    SearchResult,
+    StageTime,
+)
+
+PASSAGE = Passage("c1", "d1", "manual.pdf", "Turn the valve.", 10, 25, page=2, headings=("Care", "Valve"))
+HIT = Hit(1, PASSAGE, 0.75)
+RERANKED = RerankedHit(1, 3, PASSAGE, 0.75, -2.5, tokens=5, tokens_read=5)
+MODEL = ModelInfo("a/model", "ab" * 32, "onnxruntime 1 cpu")
+STAGES = (StageTime("embed", 0.01, 1, cold=True), StageTime("score", 0.5, 30, 900, cached=4))
+EXAMPLES: list[Any] = [
+    Page(1, 0, 25),
+    Heading(2, "Care", 0),
+    Document("d1", "manual.pdf", "pdf", "Turn the valve.", (Page(1, 0, 15),), (Heading(1, "Care", 0),)),
+    Chunk("d1", 10, 25, "Turn the valve.", 4, 2, ("Care",)),
+    PASSAGE,
+    HIT,
+    RERANKED,
+    *STAGES[:1],
+    MODEL,
+    SearchResult("valve?", "default", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL, ("Cold.",)),
+    FileOutcome("manual.pdf", "added", "manual.pdf: 1 chunk.", "d1", "manual.pdf", 1, 1),
+    DocumentInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00"),
+]
+
+
+def reranked(logit: float) -> RerankedHit:
+    return replace(RERANKED, logit=logit)
+
+
+def test_there_is_an_example_of_every_record() -> None:
+    classes = {value for value in vars(records).values() if is_dataclass(value)}
+    assert {type(example) for example in EXAMPLES} == classes
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: type(record).__name__)
+def test_a_record_survives_pickling_and_copying(record: Any) -> None:
+    twins = (pickle.loads(pickle.dumps(record)), copy.copy(record), copy.deepcopy(record), replace(record))
+    assert [twin == record for twin in twins] == [True] * 4
+    assert {hash(twin) for twin in twins} == {hash(record)}
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: type(record).__name__)
+def test_a_record_cannot_be_changed_or_extended(record: Any) -> None:
+    for field in fields(record):
+        with pytest.raises(FrozenInstanceError):
+            setattr(record, field.name, None)
+    assert not hasattr(record, "__dict__")
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: type(record).__name__)
+def test_a_record_differs_from_one_with_another_first_field(record: Any) -> None:
+    assert replace(record, **{fields(record)[0].name: "another"}) != record
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_score_is_between_0_and_1_and_mirrors_its_opposite(logit: float) -> None:
+    assert 0.0 <= reranked(logit).score <= 1.0
+    assert math.isclose(reranked(logit).score + reranked(-logit).score, 1.0)
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_scores_are_in_the_order_of_logits(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert reranked(low).score <= reranked(high).score
+
+
+@pytest.mark.parametrize(
+    ("logit", "score"), [(0.0, 0.5), (math.log(3), 0.75), (-math.log(3), 0.25), (1e308, 1.0), (-1e308, 0.0)]
+)
+def test_a_score_is_the_logistic_function_of_the_logit(logit: float, score: float) -> None:
+    assert reranked(logit).score == pytest.approx(score)
+
+
+def test_a_result_is_cold_and_cached_as_its_stages_are() -> None:
+    result = SearchResult("q", "c", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL)
+    assert (result.cold, result.cached) == (True, 4)
+    assert (replace(result, stages=()).cold, replace(result, stages=()).cached) == (False, 0)

@@ -1,0 +1,255 @@
+"""The store: whole documents or none, across restarts, processes and damage."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rag.errors import LibraryError
+from rag.records import Chunk, Document, Page
+from rag.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+DIM = 4
+MODEL = "m" * 64
+TABLES = ("collections", "documents", "pages", "chunks", "vectors")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "library.db")
+    yield opened
+    opened.close()
+
+
+def put(
+    store: Store, name: str, *, text: str = "", collection: str = "c", n_chunks: int = 3, model: str = MODEL
+) -> bool:
+    """Put a document whose chunks are the first `n_chunks` characters of its text."""
+    text = text or f"{name} says something"
+    document = Document(f"id of {text}", name, "txt", text, pages=(Page(1, 0, 5), Page(2, 5, len(text))))
+    chunks = [Chunk(document.id, n, n + 1, text[n], 1, 1, ("Über", '"x"')) for n in range(n_chunks)]
+    vectors = np.arange(n_chunks * DIM, dtype=np.float32).reshape(n_chunks, DIM) + len(text)
+    return store.put_document(
+        collection, document, size_bytes=len(text), chunks=chunks, vectors=vectors, model=model
+    )
+
+
+def vectors_of(store: Store, collection: str = "c") -> NDArray[np.float32]:
+    return store.vectors(store.chunk_keys(collection), model=MODEL, dim=DIM)
+
+
+def counts(path: Path) -> dict[str, int]:
+    db = sqlite3.connect(path)
+    found = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+    db.close()
+    return found
+
+
+def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
+    first = Store(tmp_path / "deep" / "library.db")
+    put(first, "a.txt", text="alpha beta")
+    first.close()
+    second = Store(tmp_path / "deep" / "library.db")
+    (info,) = second.documents("c")
+    assert (info.id, info.name, info.kind, info.size_bytes) == ("id of alpha beta", "a.txt", "txt", 10)
+    assert (info.pages, info.chunks, info.added_at[-6:]) == (2, 3, "+00:00")
+    assert vectors_of(second).tolist() == (np.arange(12).reshape(3, 4) + 10).tolist()
+    second.close()
+
+
+def test_a_passage_is_the_chunk_with_its_documents_name(store: Store) -> None:
+    put(store, "a.txt", text="alpha beta")
+    passage = store.passages(store.chunk_keys("c")[1:2])[0]
+    assert (passage.document, passage.document_id, passage.text) == ("a.txt", "id of alpha beta", "l")
+    assert (passage.start, passage.end, passage.page, passage.headings) == (1, 2, 1, ("Über", '"x"'))
+
+
+def test_passages_and_vectors_come_in_the_order_asked_even_for_a_thousand(store: Store) -> None:
+    put(store, "a.txt", text="x" * 1200, n_chunks=1200)
+    keys = store.chunk_keys("c")
+    shuffled = np.random.default_rng(0).permutation(keys)
+    assert [passage.start for passage in store.passages(shuffled)] == (shuffled - keys[0]).tolist()
+    rows = store.vectors(shuffled, model=MODEL, dim=DIM)[:, 0]
+    assert rows.tolist() == ((shuffled - keys[0]) * DIM + 1200).tolist()
+
+
+def test_chunk_ids_tell_documents_and_spans_apart(store: Store) -> None:
+    put(store, "a.txt", text="first")
+    put(store, "b.txt", text="second")
+    ids = [passage.chunk_id for passage in store.passages(store.chunk_keys("c"))]
+    assert ids == [f"id of {text}-{n}-{n + 1}" for text in ("first", "second") for n in range(3)]
+
+
+def test_a_document_takes_the_place_of_one_of_its_name(store: Store, tmp_path: Path) -> None:
+    put(store, "a.txt", text="old text")
+    before = set(store.chunk_keys("c").tolist())
+    assert put(store, "a.txt", text="new text") is True
+    assert [info.id for info in store.documents("c")] == ["id of new text"]
+    assert before.isdisjoint(store.chunk_keys("c").tolist())
+    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (1, 1, 2, 3, 3), strict=True))
+
+
+def test_deleting_leaves_no_rows_and_no_key_is_given_twice(store: Store, tmp_path: Path) -> None:
+    put(store, "a.txt")
+    before = store.chunk_keys("c").tolist()
+    assert store.delete_document("c", "id of a.txt says something") is True
+    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (1, 0, 0, 0, 0), strict=True))
+    put(store, "a.txt")
+    assert min(store.chunk_keys("c")) > max(before)
+
+
+def test_deleting_what_is_not_there_says_so(store: Store) -> None:
+    put(store, "a.txt")
+    assert store.delete_document("c", "nothing") is False
+    assert len(store.documents("c")) == 1
+
+
+def test_collections_know_nothing_of_each_other(store: Store) -> None:
+    put(store, "a.txt", collection="one")
+    put(store, "a.txt", collection="two")
+    store.delete_document("one", "id of a.txt says something")
+    assert (store.collections(), store.documents("one")) == (("one", "two"), ())
+    assert store.name_of("two", "id of a.txt says something") == "a.txt"
+
+
+def test_every_change_gives_a_new_revision_to_its_collection_alone(store: Store) -> None:
+    put(store, "a.txt", collection="one")
+    put(store, "a.txt", collection="two")
+    before = store.revision("one"), store.revision("two")
+    put(store, "b.txt", collection="one")
+    assert store.revision("one") not in (None, before[0])
+    assert store.revision("two") == before[1]
+
+
+def test_reading_changes_no_revision(store: Store) -> None:
+    put(store, "a.txt")
+    before = store.revision("c")
+    store.passages(store.chunk_keys("c"))
+    store.documents("c")
+    assert store.revision("c") == before
+
+
+@pytest.mark.parametrize("name", ["other", "", "C", "c\0", "\ud800"])
+def test_an_unknown_collection_is_empty(store: Store, name: str) -> None:
+    put(store, "a.txt")
+    assert (store.revision(name), store.documents(name), store.name_of(name, "x")) == (None, (), None)
+    assert store.chunk_keys(name).tolist() == []
+
+
+def test_a_document_that_cannot_be_put_whole_changes_nothing(store: Store, tmp_path: Path) -> None:
+    put(store, "a.txt", text="old text")
+    before = store.revision("c"), counts(tmp_path / "library.db")
+    chunks = [Chunk("id", 0, 1, "n", 1), Chunk("id", 0, 1, "n", 1)]  # twice the same span
+    document = Document("id", "a.txt", "txt", "new text")
+    with pytest.raises(LibraryError, match=r"could not be written: UNIQUE .* Nothing was changed"):
+        store.put_document(
+            "c", document, size_bytes=8, chunks=chunks, vectors=np.zeros((2, DIM), np.float32), model=MODEL
+        )
+    assert (store.revision("c"), counts(tmp_path / "library.db")) == before
+
+
+def test_fewer_vectors_than_chunks_change_nothing(store: Store) -> None:
+    chunks = [Chunk("id", 0, 1, "n", 1), Chunk("id", 1, 2, "e", 1)]
+    with pytest.raises(ValueError, match="shorter"):
+        store.put_document(
+            "c",
+            Document("id", "a.txt", "txt", "new"),
+            size_bytes=3,
+            chunks=chunks,
+            vectors=np.zeros((1, DIM), np.float32),
+            model=MODEL,
+        )
+    assert (store.collections(), store.documents("c")) == ((), ())
+
+
+def test_vectors_of_another_model_are_refused(store: Store) -> None:
+    put(store, "a.txt")
+    put(store, "b.txt", model="another")
+    with pytest.raises(LibraryError, match=r"3 of 6 chunks were embedded by another model .* Set RAG_EMBEDDER back"):
+        vectors_of(store)
+
+
+def test_vectors_of_another_dimension_are_refused(store: Store) -> None:
+    put(store, "a.txt")
+    with pytest.raises(LibraryError, match="3 of 3 chunks"):
+        store.vectors(store.chunk_keys("c"), model=MODEL, dim=DIM + 1)
+
+
+def test_a_passage_deleted_since_is_an_error_not_a_gap(store: Store) -> None:
+    put(store, "a.txt")
+    keys = store.chunk_keys("c")
+    store.delete_document("c", "id of a.txt says something")
+    with pytest.raises(LibraryError, match="deleted while it was being searched"):
+        store.passages(keys)
+
+
+def test_threads_may_share_it(store: Store) -> None:
+    names = [f"{n}.txt" for n in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: put(store, name), random.Random(0).sample(names, k=40)))
+    assert sorted(info.name for info in store.documents("c")) == sorted(names)
+    assert vectors_of(store).shape == (120, DIM)
+
+
+# Opening
+
+
+def test_a_home_that_is_a_file_is_refused_with_the_setting_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(LibraryError, match=r"cannot be opened: .* RAG_HOME must name a folder"):
+        Store(tmp_path / "home" / "library.db")
+
+
+def test_a_home_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="RAG_HOME must name a folder"):
+        Store(Path("/proc/no-folder-here/library.db"))
+
+
+def test_a_file_that_is_no_library_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    path.write_bytes(b"something else entirely, but precious " * 100)
+    with pytest.raises(LibraryError, match="not a database"):
+        Store(path)
+    assert path.read_bytes().startswith(b"something else entirely")
+
+
+def test_a_library_of_a_newer_version_is_refused(store: Store, tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "library.db")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(LibraryError, match=r"schema 99, made by a newer version.* Install the newer"):
+        Store(tmp_path / "library.db")
+
+
+def test_a_page_that_was_overwritten_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    store = Store(path)
+    put(store, "a.txt", text="x" * 2000, n_chunks=1500)
+    store.close()
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    damaged = Store(path)
+    with pytest.raises(LibraryError, match=r"could not be read: .* set RAG_HOME to another folder"):
+        damaged.documents("c")
+    damaged.close()
+
+
+def test_several_processes_may_open_a_new_library_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from rag.store import Store\n"
+        "Store(Path(sys.argv[1])).close(); print('open')"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "library.db")]
+    processes = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert [process.communicate(timeout=60) for process in processes] == [("open\n", "")] * 4
