@@ -5,18 +5,34 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rag.config import Settings
 from rag.metrics import MetricMeans
 from rag.records import ModelInfo, StageTime
 
 
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
-    """What is measured. `run` names a TREC run to rerank instead of retrieving; `limit` counts queries."""
+    """What is measured. `run` names a TREC run to rerank instead of retrieving; `limit` counts queries.
 
-    retrieve_k: int = 30
+    `retrieve_k` None leaves a run whole, and without a run stands for the default of the settings.
+    """
+
+    retrieve_k: int | None = None
     chunk: bool = False
     run: Path | None = None
     limit: int | None = None
+
+    @property
+    def depth(self) -> int | None:
+        """How many documents of each query are reranked; None for all that the run lists."""
+        if self.retrieve_k is None and self.run is None:
+            return Settings().retrieve_k
+        return self.retrieve_k
+
+    @property
+    def needs_embedder(self) -> bool:
+        """Whether anything is embedded, or split by the embedder's tokens."""
+        return self.chunk or self.run is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,8 @@ def report_json(report: EvalReport) -> str:
     fields = asdict(report) | {
         "retrieved": report.retrieved.by_name,
         "reranked": report.reranked and report.reranked.by_name,
-        "options": asdict(report.options) | {"run": report.options.run and str(report.options.run)},
+        "options": asdict(report.options)
+        | {"retrieve_k": report.options.depth, "run": report.options.run and str(report.options.run)},
     }
     return json.dumps(fields, indent=2)
 

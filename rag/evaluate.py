@@ -1,13 +1,12 @@
 """Measure both stages over a BEIR folder: how well the retriever ranks, and what the reranker makes of it.
 
 A document is one passage, title then text, of which each model reads what its window takes. In chunks, a
-document counts at its best chunk: the retriever's list is deepened until it names `retrieve_k`
-documents, and all its chunks down to there are reranked.
+document counts at its best chunk: the retriever's list is deepened until it names as many documents as
+the depth asks for, and all its chunks down to there are reranked.
 """
 
-import contextlib
 import hashlib
-import tempfile
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -54,39 +53,57 @@ class _Job:
     progress: Progress
 
 
+@dataclass(frozen=True, slots=True)
+class _FirstStage:
+    """Where candidates come from; `left_out` of them lie below the depth asked for."""
+
+    source: CandidateSource
+    corpus: CorpusCounts
+    left_out: int = 0
+
+
 def evaluate(
     folder: Path,
     *,
     options: EvalOptions,
     embedder: Embedder | None,
     reranker: Reranker | None,
-    out: Path | None = None,
+    out: Path,
     progress: Progress = lambda stage, done, total: None,
 ) -> EvalReport:
     """Return what both stages make of the BEIR data set in `folder`.
 
-    `embedder` is not used where `options.run` lists whole documents; without `reranker`, only the first
-    stage is measured. `progress` hears, for "passages" and then "queries", how many of how many are done.
+    `embedder` may be None where `options.needs_embedder` is false; without `reranker`, only the first stage
+    is measured. `progress` hears, for "passages" and then "queries", how many of how many are done.
 
     `out` gets `retrieved.trec`, `reranked.trec` and `metrics.json`, and in `state` whatever is finished:
     called again after a kill, this goes on from there. Raises InputFileError where a file is not in the
     expected form, or where `out` holds the state of other inputs.
     """
     clock = Stopwatch()
-    if options.run and not options.chunk:
-        embedder = None
+    embedder = embedder if options.needs_embedder else None
     data = read_beir(folder)
     queries = _measured_queries(folder, data, options.limit)
-    with contextlib.ExitStack() as stack:
-        place = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        state = place / "state"
-        claim(state, _inputs(folder, options, embedder, reranker))
-        job = _Job(data, queries, options, embedder, reranker, state, clock, progress)
-        source, corpus = _from_run(job, options.run) if options.run else _from_vectors(job)
-        finished, resumed = _rank_queries(job, source)
-        report = _report(job, corpus, finished, resumed)
-        _write_results(place, report, finished)
+    state = out / "state"
+    claim(state, _inputs(folder, options, embedder, reranker))
+    job = _Job(data, queries, options, embedder, reranker, state, clock, progress)
+    first = _from_run(job, options.run) if options.run else _from_vectors(job)
+    finished, resumed = _rank_queries(job, first.source)
+    report = _report(job, first, finished, resumed)
+    _write_results(out, report, finished)
     return report
+
+
+def state_name(
+    folder: Path, *, options: EvalOptions, embedder: Embedder | None, reranker: Reranker | None
+) -> str:
+    """Return a folder name that stays the same as long as `evaluate` can go on with the state it left.
+
+    Other contents under the same paths make another name. Raises InputFileError where a file cannot be
+    read.
+    """
+    inputs = json.dumps(_inputs(folder, options, embedder, reranker))
+    return f"{folder.resolve().name}-{hashlib.sha256(inputs.encode()).hexdigest()[:12]}"
 
 
 def _inputs(
@@ -101,10 +118,10 @@ def _inputs(
         "program": f"RerankLens {__version__}",
         "corpus": _sha256(corpus),
         "queries": _sha256(queries),
-        "embedder": _model(embedder),
+        "embedder": _model(embedder if options.needs_embedder else None),
         "reranker": _model(reranker),
         "run": _sha256(options.run) if options.run else "none",
-        "retrieve_k": str(options.retrieve_k),
+        "retrieve_k": str(options.depth or "the whole run"),
         "chunk": "yes" if options.chunk else "no",
     }
 
@@ -129,20 +146,22 @@ def _measured_queries(folder: Path, data: BeirFolder, limit: int | None) -> dict
     return measured
 
 
-def _from_run(job: _Job, path: Path) -> tuple[CandidateSource, CorpusCounts]:
-    ranked = read_run(path)
-    run = {name: ranked[name][: job.options.retrieve_k] for name in job.queries if name in ranked}
+def _from_run(job: _Job, path: Path) -> _FirstStage:
+    listed = {name: documents for name, documents in read_run(path).items() if name in job.queries}
+    run = {name: documents[: job.options.depth] for name, documents in listed.items()}
     for name, documents in run.items():
         for one in documents:
             if one.document_id not in job.data.corpus:
                 message = f"ranks document {one.document_id!r} for query {name!r}, but the corpus lacks it."
                 raise InputFileError(path, message)
-    return FromRun(run, _passages_of(job)), CorpusCounts(documents=len(job.data.corpus))
+    left_out = sum(len(documents) - len(run[name]) for name, documents in listed.items())
+    return _FirstStage(FromRun(run, _passages_of(job)), CorpusCounts(len(job.data.corpus)), left_out)
 
 
-def _from_vectors(job: _Job) -> tuple[CandidateSource, CorpusCounts]:
-    if job.embedder is None:
-        raise ValueError("retrieving needs an embedder")
+def _from_vectors(job: _Job) -> _FirstStage:
+    depth = job.options.depth
+    if job.embedder is None or depth is None:
+        raise ValueError("retrieving needs an embedder and a depth")
     passages_of = _passages_of(job)
     passages = [passage for document_id in job.data.corpus for passage in passages_of(document_id)]
     rows = VectorRows(job.state, job.embedder.dim)
@@ -151,8 +170,9 @@ def _from_vectors(job: _Job) -> tuple[CandidateSource, CorpusCounts]:
     index = VectorIndex(job.embedder.dim)
     for numbers, vectors in rows.blocks():
         index.add(numbers, vectors)
-    source = VectorSearch(job.embedder, index, passages, depth=job.options.retrieve_k)
-    return source, CorpusCounts(len(job.data.corpus), len(passages), resumed, rows.truncated())
+    source = VectorSearch(job.embedder, index, passages, depth=depth)
+    corpus = CorpusCounts(len(job.data.corpus), len(passages), resumed, rows.truncated())
+    return _FirstStage(source, corpus)
 
 
 def _passages_of(job: _Job) -> PassagesOf:
@@ -202,14 +222,14 @@ def _rank_query(job: _Job, source: CandidateSource, query_id: str) -> FinishedQu
     )
 
 
-def _report(job: _Job, corpus: CorpusCounts, finished: Sequence[FinishedQuery], resumed: int) -> EvalReport:
+def _report(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery], resumed: int) -> EvalReport:
     unjudged = sum(not has_relevant(job.data.qrels.get(name, {})) for name in job.data.queries)
     return EvalReport(
         retrieved=_means(job, {query.query_id: query.retrieved for query in finished}),
         reranked=_means(job, {query.query_id: query.reranked for query in finished})
         if job.reranker
         else None,
-        corpus=corpus,
+        corpus=first.corpus,
         queries=QueryCounts(
             measured=len(finished),
             resumed=resumed,
@@ -222,17 +242,19 @@ def _report(job: _Job, corpus: CorpusCounts, finished: Sequence[FinishedQuery], 
         embedder=job.embedder.info if job.embedder else None,
         reranker=job.reranker.info if job.reranker else None,
         options=job.options,
-        notices=_notices(job.data, finished),
+        notices=_notices(job, first, finished),
     )
 
 
 def _means(job: _Job, run: Run) -> MetricMeans:
     rankings = {name: [ranked.document_id for ranked in documents] for name, documents in run.items()}
     qrels = {name: job.data.qrels[name] for name in run}
-    return mean_metrics(rankings, qrels, recall_depth=job.options.retrieve_k)
+    depth = job.options.depth or max(map(len, run.values()))
+    return mean_metrics(rankings, qrels, recall_depth=depth)
 
 
-def _notices(data: BeirFolder, finished: Sequence[FinishedQuery]) -> tuple[str, ...]:
+def _notices(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery]) -> tuple[str, ...]:
+    data = job.data
     relevant = (
         document
         for query in finished
@@ -249,8 +271,18 @@ def _notices(data: BeirFolder, finished: Sequence[FinishedQuery]) -> tuple[str, 
         "Queries for which nothing was retrieved, counted as 0": sum(
             not query.retrieved for query in finished
         ),
+        f"Documents of the run below rank {job.options.depth}, left out": first.left_out,
+        "Questions longer than the embedder's window, cut": _cut_questions(
+            job, None if job.options.run else job.embedder
+        ),
+        "Questions longer than the reranker's window, cut": _cut_questions(job, job.reranker),
     }
     return tuple(f"{what}: {count}." for what, count in counted.items() if count)
+
+
+def _cut_questions(job: _Job, reader: Embedder | Reranker | None) -> int:
+    # Counted over all questions, so that those of an earlier run are among them.
+    return sum(reader.query_tokens_unread(text) > 0 for text in job.queries.values()) if reader else 0
 
 
 def _write_results(out: Path, report: EvalReport, finished: Sequence[FinishedQuery]) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -13,16 +12,17 @@ from numpy.typing import NDArray
 from rag.chunk import split
 from rag.embed import Embedder
 from rag.errors import DocumentError, LibraryError, NotFoundError, TooLargeError
-from rag.index import VectorIndex
+from rag.live_index import LiveIndexes
 from rag.parse import parse
 from rag.parse.clean import clean
-from rag.records import Chunk, Document, DocumentInfo, FileOutcome, Passage
+from rag.records import Chunk, Document, DocumentInfo, FileOutcome, FileStatus, Passage
 from rag.store import Store
+from rag.wording import counted
 
 MAX_NAME_CHARS = 200
 _EMBED_BLOCK = 16  # chunks between two reports of progress
 
-# (file name, chunks embedded, chunks in all)
+# (file name, chunks embedded, chunks in all); both 0 when the file's turn begins
 OnProgress = Callable[[str, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
 
@@ -36,14 +36,8 @@ class SourceFile:
     read: Callable[[], bytes]
 
 
-@dataclass(slots=True)
-class _Loaded:
-    index: VectorIndex
-    revision: str
-
-
 class Library:
-    """The store, and for each collection in use a vector index derived from it.
+    """The store, and the vector indexes derived from it.
 
     Safe between threads; a change made by another process is seen at the next search.
     """
@@ -51,9 +45,8 @@ class Library:
     def __init__(self, store: Store, embedder: Embedder, *, home: Path, max_file_bytes: int) -> None:
         self._store = store
         self._embedder = embedder
-        self._index_folder = home / "index"
         self._max_file_bytes = max_file_bytes
-        self._loaded: dict[str, _Loaded] = {}
+        self._indexes = LiveIndexes(store, home / "index", model=embedder.info.sha256, dim=embedder.dim)
         self._searching = threading.Lock()
         self._ingesting = threading.Lock()
 
@@ -81,7 +74,7 @@ class Library:
         """
         _check_collection_name(collection)
         if collection in self.collections():
-            self.load(collection)  # refuses a collection whose vectors another embedder made
+            self.load(collection)  # refuses a collection that another embedder made
         outcomes: list[FileOutcome] = []
         for file in files:
             taken = {outcome.document for outcome in outcomes}
@@ -96,6 +89,8 @@ class Library:
         self, file: SourceFile, collection: str, taken: set[str | None], on_progress: OnProgress | None
     ) -> FileOutcome:
         name = _clean_name(file.name)
+        if on_progress:
+            on_progress(name, 0, 0)
         try:
             data = self._read(file, name)
             document_id = sha256(data).hexdigest()
@@ -103,10 +98,13 @@ class Library:
                 return self._unchanged(name, held_as, collection, document_id)
             document = parse(_free_name(name, taken), data)
             chunks = split(document, self._embedder.offsets)
-            replaced = self._put(document, chunks, len(data), collection, on_progress)
+            vectors = self._embed(document.name, chunks, on_progress)
+            status = self._put(document, chunks, vectors, collection, len(data))
         except (DocumentError, LibraryError) as exc:
             return FileOutcome(name, "failed", str(exc))
-        return _ingested(name, document, len(chunks), replaced=replaced)
+        if status == "unchanged":
+            return self._unchanged(name, document.name, collection, document.id)
+        return _ingested(name, document, len(chunks), status)
 
     def _read(self, file: SourceFile, name: str) -> bytes:
         self._check_size(name, file.size_bytes)
@@ -134,11 +132,10 @@ class Library:
         self,
         document: Document,
         chunks: Sequence[Chunk],
-        size_bytes: int,
+        vectors: NDArray[np.float32],
         collection: str,
-        on_progress: OnProgress | None,
-    ) -> bool:
-        vectors = self._embed(document.name, chunks, on_progress)
+        size_bytes: int,
+    ) -> FileStatus:
         with self._searching:  # a search that has found the older version still gets to read it
             return self._store.put_document(
                 collection,
@@ -162,9 +159,7 @@ class Library:
 
     def delete(self, document_id: str, *, collection: str) -> str:
         """Delete a document and return its name. Raises NotFoundError when it is not there."""
-        name = self._store.name_of(collection, document_id)
-        if name is None:
-            raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
+        name = self._name_of(document_id, collection)
         with self._searching:
             self._store.delete_document(collection, document_id)
         self._save_index(collection)
@@ -179,14 +174,11 @@ class Library:
         document.
         """
         with self._searching:
-            index = self._current(collection).index
+            index = self._indexes.current(collection)
             within = None
             if document_id is not None:
+                self._name_of(document_id, collection)
                 within = self._store.chunk_keys(collection, document_id=document_id).tolist()
-                if not within:
-                    raise NotFoundError(
-                        f"Collection {collection!r} holds no document with id {document_id!r}."
-                    )
             keys, cosines = index.search(vector, k, within=within)
             passages = self._store.passages(keys)
         return list(zip(passages, cosines.tolist(), strict=True))
@@ -195,61 +187,38 @@ class Library:
         """Close the library's file; the library cannot be used afterwards."""
         self._store.close()
 
-    def load(self, collection: str) -> None:
-        """Bring the collection's index into memory, so that its first search need not."""
+    def is_current(self, collection: str) -> bool:
+        """Return whether a search finds the collection's index in memory and up to date."""
         with self._searching:
-            self._current(collection)
+            return self._indexes.is_current(collection)
 
-    def _current(self, collection: str) -> _Loaded:
-        """Return the collection's index, brought to what the store holds now."""
-        revision = self._store.revision(collection)
-        if revision is None:
-            known = ", ".join(self.collections()) or "none yet"
-            raise NotFoundError(f"There is no collection {collection!r}. Collections: {known}.")
-        loaded = self._loaded.get(collection)
-        if loaded is None or loaded.revision != revision:
-            index = loaded.index if loaded else self._saved_index(revision)
-            self._sync(index, self._store.chunk_keys(collection))
-            loaded = self._loaded[collection] = _Loaded(index, revision)
-        return loaded
+    def load(self, collection: str) -> None:
+        """Bring the collection's index into memory and up to date, so that a search need not.
 
-    def _saved_index(self, revision: str) -> VectorIndex:
-        saved = VectorIndex.load(self._index_folder / f"{revision}.faiss", dim=self._embedder.dim)
-        return saved or VectorIndex(self._embedder.dim)
-
-    def _sync(self, index: VectorIndex, keys: NDArray[np.int64]) -> None:
-        # A key is never given twice, so equal keys are equal vectors.
-        have = index.ids
-        index.remove(np.setdiff1d(have, keys, assume_unique=True))
-        missing = np.setdiff1d(keys, have, assume_unique=True)
-        model = self._embedder.info.sha256
-        index.add(missing, self._store.vectors(missing, model=model, dim=self._embedder.dim))
+        Raises NotFoundError for an unknown collection, LibraryError for one that another embedder made.
+        """
+        with self._searching:
+            self._indexes.current(collection)
 
     def _save_index(self, collection: str) -> None:
-        """Write the collection's index where the next start finds it; remove files of older ones."""
         with self._searching:
-            if self._store.revision(collection) is None:
-                return
-            current = self._current(collection)
-            kept = {f"{self._store.revision(name)}.faiss" for name in self.collections()}
-            # The file only saves time: where it cannot be written, the next start makes the index anew.
-            with suppress(OSError):
-                self._index_folder.mkdir(exist_ok=True)
-                current.index.save(self._index_folder / f"{current.revision}.faiss")
-                for path in self._index_folder.glob("*.faiss"):
-                    if path.name not in kept:
-                        path.unlink(missing_ok=True)
+            if self._store.revision(collection) is not None:
+                self._indexes.save(collection)
+
+    def _name_of(self, document_id: str, collection: str) -> str:
+        name = self._store.name_of(collection, document_id)
+        if name is None:
+            raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
+        return name
 
 
-def _ingested(name: str, document: Document, n_chunks: int, *, replaced: bool) -> FileOutcome:
+def _ingested(name: str, document: Document, n_chunks: int, status: FileStatus) -> FileOutcome:
     n_pages = len(document.pages)
-    pages = f"{n_pages} {'page' if n_pages == 1 else 'pages'}, " if n_pages else ""
+    size = ([counted(n_pages, "page")] if n_pages else []) + [counted(n_chunks, "chunk")]
     notes = f", kept as {document.name}" if document.name != name else ""
-    notes += ", in place of the older version" if replaced else ""
-    message = f"{name}: {pages}{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'}{notes}."
-    return FileOutcome(
-        name, "replaced" if replaced else "added", message, document.id, document.name, n_pages, n_chunks
-    )
+    notes += ", in place of the older version" if status == "replaced" else ""
+    message = f"{name}: {', '.join(size)}{notes}."
+    return FileOutcome(name, status, message, document.id, document.name, n_pages, n_chunks)
 
 
 def _check_collection_name(name: str) -> None:

@@ -33,8 +33,12 @@ class Pipeline:
         retrieve_k: int,
         rerank: bool = True,
         document_id: str | None = None,
+        watch: Stopwatch | None = None,
     ) -> SearchResult:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
+
+        The time since `watch` was made, when the question arrived, is the stage `queue`. An index that is
+        not in memory, or behind its documents, is loaded first, as the stage `load`.
 
         Raises QueryError for a question that cannot be asked, NotFoundError for an unknown collection
         or document.
@@ -43,15 +47,15 @@ class Pipeline:
         if not 1 <= retrieve_k <= MAX_RETRIEVE_K:
             raise QueryError(f"retrieve_k must be from 1 to {MAX_RETRIEVE_K}, found {retrieve_k}.")
         nearest = partial(self._library.nearest, collection=collection, document_id=document_id)
-        watch = Stopwatch()
-        with watch.stage("queue"):
-            self._gate.acquire()
-        try:
+        watch = watch or Stopwatch()
+        with self._gate:
+            watch.since_start("queue")
+            if not self._library.is_current(collection):
+                with watch.stage("load"):
+                    self._library.load(collection)
             hits = retrieve(question, embedder=self._embedder, nearest=nearest, k=retrieve_k, watch=watch)
             reranked = self._reranker.rerank(question, hits, watch=watch) if rerank else ()
             notices = tuple(self._notices(question, rerank))
-        finally:
-            self._gate.release()
         return SearchResult(
             query=question,
             collection=collection,

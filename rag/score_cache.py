@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CAPACITY = 50_000  # pairs; about 10 MB
+CAPACITY = 50_000  # pairs; about 16 MB
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Service:
 
     def warm_up(self) -> None:
         """Run each model once, so that the first question is as fast as the tenth."""
-        self.embedder.embed_query(_WARM_UP_TEXT)
+        self.embedder.embed_query("warm up")
         self.reranker.warm_up(_WARM_UP_TEXT)
         for collection in self.library.collections():
             self.library.load(collection)

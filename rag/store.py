@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rag.errors import LibraryError
 from rag.migrations import migrate
-from rag.records import Chunk, Document, DocumentInfo, Passage
+from rag.records import Chunk, Document, DocumentInfo, FileStatus, Passage
 
 _Row = tuple[Any, ...]
 _LITTLE_FLOAT32 = np.dtype("<f4")
@@ -86,12 +86,15 @@ class Store:
         chunks: Sequence[Chunk],
         vectors: NDArray[np.float32],
         model: str,
-    ) -> bool:
-        """Add `document`, in place of one of the same name; return whether there was one.
+    ) -> FileStatus:
+        """Add `document`, in place of one of the same name, unless its bytes are there already.
 
-        `vectors` float32 [n_chunks, dim] are the chunks' own, made by the embedder `model` (sha256).
+        Return which of the three it was. `vectors` float32 [n_chunks, dim] are the chunks' own, made by
+        the embedder `model` (sha256).
         """
         with self._change(collection) as key:
+            if self.name_of(collection, document.id):  # another process was faster
+                return "unchanged"
             gone = self._db.execute(
                 "DELETE FROM documents WHERE collection = ? AND name = ?", (key, document.name)
             )
@@ -106,7 +109,7 @@ class Store:
             )
             for chunk, vector in zip(chunks, vectors, strict=True):
                 self._put_chunk(row.lastrowid, chunk, vector, model)
-        return gone.rowcount > 0
+        return "replaced" if gone.rowcount else "added"
 
     def _put_chunk(self, document: int | None, chunk: Chunk, vector: NDArray[np.float32], model: str) -> None:
         headings = json.dumps(chunk.headings, ensure_ascii=False)
@@ -118,13 +121,10 @@ class Store:
         blob = vector.astype(_LITTLE_FLOAT32).tobytes()
         self._db.execute("INSERT INTO vectors VALUES (?, ?, ?)", (row.lastrowid, model, blob))
 
-    def delete_document(self, collection: str, document_id: str) -> bool:
-        """Delete a document with its chunks and vectors; return whether it was there."""
+    def delete_document(self, collection: str, document_id: str) -> None:
+        """Delete a document with its chunks and vectors."""
         with self._change(collection) as key:
-            gone = self._db.execute(
-                "DELETE FROM documents WHERE collection = ? AND sha256 = ?", (key, document_id)
-            )
-        return gone.rowcount > 0
+            self._db.execute("DELETE FROM documents WHERE collection = ? AND sha256 = ?", (key, document_id))
 
     def chunk_keys(self, collection: str, *, document_id: str | None = None) -> NDArray[np.int64]:
         """Return the keys of the collection's chunks, or of one document's, int64 [n], ascending."""
@@ -137,26 +137,26 @@ class Store:
         )
         return np.array([row[0] for row in rows], dtype=np.int64)
 
-    def vectors(self, keys: NDArray[np.int64], *, model: str, dim: int) -> NDArray[np.float32]:
+    def count_foreign_vectors(self, collection: str, *, model: str) -> int:
+        """Return how many of the collection's vectors another embedder than `model` (sha256) made."""
+        rows = self._read(
+            """SELECT count(*) FROM vectors v JOIN chunks k ON k.key = v.chunk
+               JOIN documents d ON d.key = k.document JOIN collections c ON c.key = d.collection
+               WHERE c.name = ? AND v.model != ?""",
+            collection,
+            model,
+        )
+        return int(rows[0][0])
+
+    def vectors(self, keys: NDArray[np.int64], *, dim: int) -> NDArray[np.float32]:
         """Return the vectors of the chunks `keys`, float32 [n, dim], in the order of `keys`.
 
-        Raises LibraryError when one was made by another embedder than `model`, or has been deleted.
+        Raises LibraryError when one has been deleted since.
         """
-        foreign = 0
         found = np.empty((len(keys), dim), dtype=np.float32)
         at = {int(key): position for position, key in enumerate(keys)}
-        for chunk, made_by, blob in self._by_key(
-            "SELECT chunk, model, vector FROM vectors WHERE chunk", keys
-        ):
-            if made_by == model and len(blob) == dim * _LITTLE_FLOAT32.itemsize:
-                found[at.pop(chunk)] = np.frombuffer(blob, dtype=_LITTLE_FLOAT32)
-            else:
-                foreign += 1
-        if foreign:
-            raise LibraryError(
-                f"{foreign} of {len(keys)} chunks were embedded by another model than the one in use. Set "
-                "RAG_EMBEDDER back to it, or set RAG_HOME to another folder and add the documents again."
-            )
+        for chunk, blob in self._by_key("SELECT chunk, vector FROM vectors WHERE chunk", keys):
+            found[at.pop(chunk)] = np.frombuffer(blob, dtype=_LITTLE_FLOAT32)
         if at:
             raise LibraryError(_DELETED_MEANWHILE)
         return found

@@ -34,6 +34,10 @@ class Stopwatch:
         seconds = time.perf_counter() - began
         self._stages.append(StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold))
 
+    def since_start(self, name: str) -> None:
+        """Record all the time since this stopwatch was made as the stage `name`."""
+        self._stages.append(StageTime(name, self.elapsed_s))
+
     @property
     def stages(self) -> tuple[StageTime, ...]:
         """The finished stages, in the order in which they ended."""

@@ -36,6 +36,7 @@ HOSTILE = """<script>window.hacked = 1</script> <img src=x onerror="window.hacke
 ![x](http://127.0.0.1:9/x.png) [click](javascript:window.hacked=3) <a href="javascript:window.hacked=4">a</a>
 $\\LaTeX$ :red[x] :material/home: **stars** `code` &lt;entity&gt; &amp;
 <style>body { display: none }</style> <iframe src="http://127.0.0.1:9/frame"></iframe> </div></article>"""
+HOSTILE_HEADING = "<img src=x onerror=window.hacked=8> $x^2$ :red[x] **b**"
 HOSTILE_NAME = (
     "<img src=x onerror=window.hacked=5> $x^2$ :red[x] **b** [l](javascript:window.hacked=6) &lt;.txt"
 )
@@ -221,6 +222,25 @@ def test_the_strip_shows_every_stage_in_milliseconds(answered: "Page") -> None:
         assert re.search(rf"{stage}\s+[\d.,]+ ms", strip), strip
 
 
+def test_cards_of_one_rank_stand_side_by_side_and_are_equally_tall(answered: "Page") -> None:
+    for left, right in zip(cards(answered, RETRIEVED).all(), cards(answered, RERANKED).all(), strict=True):
+        one, other = left.bounding_box(), right.bounding_box()
+        assert one
+        assert other
+        assert (one["y"], one["height"]) == pytest.approx((other["y"], other["height"]), abs=1)
+        assert one["x"] + one["width"] < other["x"]
+
+
+def test_each_number_explains_itself(answered: "Page") -> None:
+    for title, name, meaning in (
+        (RETRIEVED, "cosine", "how close question and passage lie"),
+        (RERANKED, "logit", "raw score"),
+        (RERANKED, "sigmoid", "for display only"),
+    ):
+        number = cards(answered, title).first.locator(".rl-number", has_text=name)
+        assert meaning in str(number.get_attribute("title"))
+
+
 def test_the_words_of_the_question_are_marked(answered: "Page") -> None:
     marks = {text.lower() for text in answered.locator("mark").all_inner_texts()}
     assert {"dough", "baked", "rest"} - marks == {"rest"}, "the text says 'rests'"
@@ -253,14 +273,19 @@ def test_hostile_text_and_file_name_are_shown_verbatim_and_do_nothing(page: "Pag
     traffic = Traffic()
     traffic.watch(page)
     open_collection(page, "Hostile <b>shelf</b>")
-    upload(page, (HOSTILE_NAME, HOSTILE.encode()), ("calm.txt", b"A calm text."))
+    headed = f"# {HOSTILE_HEADING}\n\nA calm text."
+    upload(page, (HOSTILE_NAME, HOSTILE.encode()), ("calm.md", headed.encode()))
     assert HOSTILE_NAME in str(page.get_by_test_id("stMain").text_content())
     ask(page, "<img src=x onerror=window.hacked=7> bold entity")
     for title in (RETRIEVED, RERANKED):
-        card = cards(page, title).filter(has_text="onerror").first
+        assert (
+            HOSTILE_HEADING
+            in cards(page, title).filter(has_text="calm.md").locator(".rl-source").inner_text()
+        )
+        card = cards(page, title).filter(has_text="<iframe").first
         assert card.locator(".rl-text").text_content() == HOSTILE
         assert HOSTILE_NAME in card.inner_text()
-        assert card.locator(".rl-text :not(mark), .rl-source b *").count() == 0
+        assert card.locator(".rl-text :not(mark), .rl-source :not(b)").count() == 0
     assert page.locator("img[src=x], iframe, a[href^=javascript]").count() == 0
     assert page.evaluate("window.hacked") is None
     assert traffic.complaints == []

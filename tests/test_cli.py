@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, object]]:
+def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:
     status = main([*argv, "--json"])
     return status, json.loads(capsys.readouterr().out)
 
@@ -54,6 +56,14 @@ def test_a_path_that_is_not_there_fails_by_name(notes: Path, capsys: pytest.Capt
     assert [file["status"] for file in body["files"]] == ["failed", "added"]
 
 
+def test_a_path_that_cannot_be_looked_at_costs_itself_alone(
+    notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, body = run_json(capsys, "ingest", "x" * 300 + ".pdf", str(notes / "kitchen"))
+    assert status == 1
+    assert [file["status"] for file in body["files"]] == ["failed", "added"]
+
+
 def test_search_prints_both_rankings_and_the_times(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["ingest", str(notes / "kitchen")])
     assert main(["search", "how are orecchiette shaped?"]) == 0
@@ -68,7 +78,9 @@ def test_search_as_json_is_the_body_of_the_route(notes: Path, capsys: pytest.Cap
     status, body = run_json(capsys, "search", "orecchiette", "--top-k", "1", "--retrieve-k", "5")
     assert status == 0
     assert [hit["rank"] for hit in body["reranked"]] == [1]
-    assert {"queue", "embed", "search", "tokenize", "score", "sort", "total"} == set(body["timings_ms"])
+    assert {"queue", "load", "embed", "search", "tokenize", "score", "sort", "total"} == set(
+        body["timings_ms"]
+    )
 
 
 def test_search_without_a_reranker_says_so(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,18 +146,85 @@ def test_rerank_reads_standard_input(
     assert json.loads(capsys.readouterr().out)["id"] == "a"
 
 
-def test_eval_reports_both_stages_and_resumes(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rerank_says_on_standard_error_what_it_did_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "passages.jsonl"
+    texts = ["bread " * 600, "Focaccia rises twice.", "dough " * 600]
+    file.write_text("\n".join(json.dumps({"id": n, "text": text}) for n, text in enumerate(texts)))
+    assert main(["rerank", "--query", "dough " * 600, str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert [set(json.loads(line)) for line in out.splitlines()] == [{"id", "logit", "score", "rank"}] * 3
+    question, passages = err.splitlines()
+    assert re.fullmatch(r"The question is too long .*: it did not read the last 2\d\d tokens\.", question)
+    assert passages == "Passages too long for the reranker, of which it read only the start: 2."
+
+
+def test_rerank_of_what_it_read_whole_says_nothing_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "passages.jsonl"
+    file.write_text('{"id": 1, "text": "Focaccia rises twice."}')
+    assert main(["rerank", "--query", "bread", str(file)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def beir(notes: Path) -> Path:
+    """A data set of three documents and one judged query, beside a library of its own."""
     folder = notes.parent / "beir"
     folder.mkdir()
     passages = ["Orecchiette are shaped with a knife.", "Focaccia rises twice.", "Tides follow the moon."]
     corpus = [{"_id": f"d{n}", "title": "", "text": text} for n, text in enumerate(passages)]
-    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)) + "\n")
     (folder / "queries.jsonl").write_text('{"_id": "q", "text": "Which bread rises twice?"}')
     (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\td1\t1\n")
-    first = run_json(capsys, "eval", str(folder))
-    second = run_json(capsys, "eval", str(folder))
+    return folder
+
+
+def add_document(folder: Path) -> None:
+    with (folder / "corpus.jsonl").open("a") as corpus:
+        corpus.write('{"_id": "d9", "title": "", "text": "Focaccia is baked with oil."}\n')
+
+
+def test_eval_reports_both_stages_and_resumes(beir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run_json(capsys, "eval", str(beir))
+    second = run_json(capsys, "eval", str(beir))
     assert first[1]["reranked"]["nDCG@10"] == second[1]["reranked"]["nDCG@10"] == 1.0
     assert [first[1]["queries"]["resumed"], second[1]["queries"]["resumed"]] == [0, 1]
+
+
+def test_eval_of_a_changed_corpus_starts_in_another_folder(
+    beir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, "eval", str(beir), "--reranker", "none")
+    add_document(beir)
+    status, body = run_json(capsys, "eval", str(beir), "--reranker", "none")
+    assert (status, body["corpus"]["passages"], body["corpus"]["resumed"]) == (0, 4, 0)
+    assert len(list((beir.parent / "home" / "eval").iterdir())) == 2
+
+
+def test_eval_of_a_changed_corpus_is_refused_in_a_folder_that_was_named(
+    beir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["eval", str(beir), "--reranker", "none", "--out", str(beir.parent / "out")]
+    assert main(argv) == 0
+    add_document(beir)
+    assert main(argv) == 1
+    assert "Choose another --out" in capsys.readouterr().err
+
+
+def test_eval_cuts_a_run_only_where_the_command_line_says_so(
+    beir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAG_RETRIEVE_K", "1")
+    run = beir / "bm25.trec"
+    run.write_text("".join(f"q Q0 d{n} {n + 1} {9 - n} bm25\n" for n in range(3)))
+    _, whole = run_json(capsys, "eval", str(beir), "--run", str(run))
+    _, cut = run_json(capsys, "eval", str(beir), "--run", str(run), "--retrieve-k", "2")
+    assert [whole["queries"]["pairs"], cut["queries"]["pairs"]] == [3, 2]
+    assert [whole["notices"], cut["notices"]] == [[], ["Documents of the run below rank 2, left out: 1."]]
+    assert ("Recall@3" in whole["retrieved"], "Recall@2" in cut["retrieved"]) == (True, True)
 
 
 def test_python_m_rag_runs_with_any_locale(tmp_path: Path) -> None:

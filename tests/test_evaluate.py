@@ -4,17 +4,18 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ir_measures
 import pytest
 from ir_measures import AP, RR, Judged, P, R, nDCG
 
 from rag.candidates import best_of_documents
-from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
 from rag.eval_report import EvalOptions, EvalReport, report_json, sum_stages
-from rag.evaluate import evaluate
+from rag.evaluate import evaluate, state_name
 from rag.metrics import MetricMeans
 from rag.models.cache import locate
 from rag.models.catalog import find
@@ -93,14 +94,15 @@ def write_beir(
     folder: Path,
     *,
     corpus: Mapping[str, tuple[str, str]] = CORPUS,
+    queries: Mapping[str, str] = QUERIES,
     qrels: Mapping[str, Mapping[str, int]] = QRELS,
 ) -> Path:
     folder.mkdir(exist_ok=True)
     documents = [{"_id": key, "title": title, "text": text} for key, (title, text) in corpus.items()]
-    queries = [{"_id": key, "text": text} for key, text in QUERIES.items()]
+    questions = [{"_id": key, "text": text} for key, text in queries.items()]
     grades = [f"{query}\t{key}\t{grade}" for query, of in qrels.items() for key, grade in of.items()]
     write_lines(folder / "corpus.jsonl", [json.dumps(document) for document in documents])
-    write_lines(folder / "queries.jsonl", [json.dumps(query) for query in queries])
+    write_lines(folder / "queries.jsonl", [json.dumps(question) for question in questions])
     write_lines(folder / "qrels.tsv", ["query-id\tcorpus-id\tscore", *grades])
     return folder
 
@@ -150,9 +152,9 @@ def test_reranking_keeps_the_retrieved_documents_of_each_query(
 
 
 def test_report_counts_queries_passages_and_pairs(
-    folder: Path, embedder: Embedder, reranker: Reranker
+    folder: Path, tmp_path: Path, embedder: Embedder, reranker: Reranker
 ) -> None:
-    report = evaluate(folder, options=OPTIONS, embedder=embedder, reranker=reranker)
+    report = evaluate(folder, options=OPTIONS, embedder=embedder, reranker=reranker, out=tmp_path / "out")
     assert (report.queries.measured, report.queries.left_out, report.queries.pairs) == (3, 1, 15)
     assert (report.corpus.documents, report.corpus.passages, report.corpus.resumed) == (8, 8, 0)
     assert [stage.stage for stage in report.stages][:3] == ["embed_corpus", "embed", "search"]
@@ -174,8 +176,34 @@ def test_passages_and_pairs_over_the_window_are_counted(
 ) -> None:
     corpus = CORPUS | {"long": ("Long", "green tea steeps " * 300)}
     folder = write_beir(tmp_path / "beir", corpus=corpus)
-    report = evaluate(folder, options=EvalOptions(limit=1), embedder=embedder, reranker=reranker)
+    options = EvalOptions(limit=1)
+    report = evaluate(folder, options=options, embedder=embedder, reranker=reranker, out=tmp_path / "out")
     assert (report.corpus.truncated, report.queries.truncated_pairs) == (1, 1)
+
+
+def test_questions_over_the_windows_are_noticed_by_later_runs_too(
+    tmp_path: Path, embedder: Embedder, reranker: Reranker
+) -> None:
+    # The embedder has room for about 500 tokens, the reranker for about 380 of them.
+    longer = {"q-tea": "tea " * 600, "q-melt": "melting " * 420}
+    folder = write_beir(tmp_path / "beir", queries=QUERIES | longer)
+    for resumed in (0, 3):
+        report = evaluate_whole(folder, tmp_path / "out", embedder, reranker)
+        assert report.queries.resumed == resumed
+        assert report.notices == (
+            "Questions longer than the embedder's window, cut: 1.",
+            "Questions longer than the reranker's window, cut: 2.",
+        )
+
+
+def test_question_that_nothing_embeds_is_not_cut(
+    tmp_path: Path, embedder: Embedder, reranker: Reranker
+) -> None:
+    folder = write_beir(tmp_path / "beir", queries=QUERIES | {"q-tea": "tea " * 600})
+    run = write_lines(tmp_path / "bm25.trec", ["q-tea Q0 tea 1 1.0 bm25"])
+    options = EvalOptions(run=run, chunk=True, limit=1)
+    report = evaluate(folder, options=options, embedder=embedder, reranker=reranker, out=tmp_path / "out")
+    assert report.notices == ("Questions longer than the reranker's window, cut: 1.",)
 
 
 def test_without_a_reranker_only_the_first_stage_is_reported(
@@ -213,18 +241,41 @@ def test_run_is_reranked_without_an_embedder(folder: Path, tmp_path: Path, reran
     assert (report.retrieved.means.mrr_at_10, report.embedder) == (pytest.approx(1 / 3), None)
 
 
-def test_only_the_top_of_a_run_is_reranked(folder: Path, tmp_path: Path, reranker: Reranker) -> None:
+def test_run_is_reranked_whole_and_measured_as_deep_as_its_deepest_list(
+    tmp_path: Path, reranker: Reranker
+) -> None:
+    corpus = CORPUS | {f"d{n}": ("", f"Drill {n}.") for n in range(40)}
+    names = [name for name in corpus if name not in ("tea", "empty")]
+    lines = [f"q-tea Q0 {name} {rank} {99 - rank} bm25" for rank, name in enumerate([*names, "tea"], 1)]
+    options = EvalOptions(
+        run=write_lines(tmp_path / "bm25.trec", [*lines, "q-melt Q0 iron 1 1.0 bm25"]), limit=2
+    )
+    folder, out = write_beir(tmp_path / "beir", corpus=corpus), tmp_path / "out"
+    report = evaluate(folder, options=options, embedder=None, reranker=reranker, out=out)
+    assert len(order(out / "retrieved.trec", "q-tea")) == len(order(out / "reranked.trec", "q-tea")) == 47
+    assert (report.queries.pairs, report.notices) == (48, ())
+    assert report.retrieved.by_name["Recall@47"] == pytest.approx((1 + 1 / 2) / 2)
+
+
+def test_run_cut_at_a_depth_says_how_much_it_left_out(
+    folder: Path, tmp_path: Path, reranker: Reranker
+) -> None:
     lines = [f"q-tea Q0 {name} {rank} {9 - rank} bm25" for rank, name in enumerate(["owl", "dam", "tea"], 1)]
-    options = EvalOptions(run=write_lines(tmp_path / "bm25.trec", lines), limit=1, retrieve_k=2)
-    evaluate(folder, options=options, embedder=None, reranker=reranker, out=tmp_path / "out")
+    run = write_lines(tmp_path / "bm25.trec", [*lines, "q-nobody Q0 owl 1 1.0 bm25"])
+    options = EvalOptions(run=run, limit=1, retrieve_k=2)
+    for _ in ("worked out", "resumed"):
+        report = evaluate(folder, options=options, embedder=None, reranker=reranker, out=tmp_path / "out")
+        assert report.notices == ("Documents of the run below rank 2, left out: 1.",)
     assert set(order(tmp_path / "out" / "reranked.trec", "q-tea")) == {"owl", "dam"}
+    assert report.retrieved.by_name["Recall@2"] == 0.0
 
 
 def test_query_that_a_run_leaves_out_counts_as_zero_and_is_reported(
     folder: Path, tmp_path: Path, reranker: Reranker
 ) -> None:
     run = write_lines(tmp_path / "bm25.trec", ["q-tea Q0 tea 1 1.0 bm25"])
-    report = evaluate(folder, options=EvalOptions(run=run), embedder=None, reranker=reranker)
+    options = EvalOptions(run=run)
+    report = evaluate(folder, options=options, embedder=None, reranker=reranker, out=tmp_path / "out")
     assert report.retrieved.means.mrr_at_10 == pytest.approx(1 / 3)
     assert report.notices == ("Queries for which nothing was retrieved, counted as 0: 2.",)
 
@@ -234,7 +285,7 @@ def test_run_over_another_corpus_names_the_unknown_document(
 ) -> None:
     run = write_lines(tmp_path / "bm25.trec", ["q-tea Q0 MARCO_7 1 1.0 bm25"])
     with pytest.raises(InputFileError, match=r"bm25.trec: ranks document 'MARCO_7' for query 'q-tea', but"):
-        evaluate(folder, options=EvalOptions(run=run), embedder=None, reranker=reranker)
+        evaluate(folder, options=EvalOptions(run=run), embedder=None, reranker=reranker, out=tmp_path / "out")
 
 
 def test_chunked_document_counts_once_at_its_best_chunk(
@@ -273,7 +324,7 @@ def test_run_of_documents_is_reranked_by_their_chunks(
 def test_judgments_that_do_not_fit_the_data_are_noticed(tmp_path: Path, embedder: Embedder) -> None:
     qrels = QRELS | {"q-bird": {"swift": 1, "absent": 1}, "q-unknown": {"tea": 1}}
     folder = write_beir(tmp_path / "beir", qrels=qrels)
-    report = evaluate(folder, options=OPTIONS, embedder=embedder, reranker=None)
+    report = evaluate(folder, options=OPTIONS, embedder=embedder, reranker=None, out=tmp_path / "out")
     assert report.notices == (
         "Judged queries that queries.jsonl does not hold, left out: 1.",
         "Relevant documents that the corpus does not hold, counted as not found: 1.",
@@ -283,7 +334,7 @@ def test_judgments_that_do_not_fit_the_data_are_noticed(tmp_path: Path, embedder
 def test_judgments_without_a_relevant_document_are_an_error(tmp_path: Path, embedder: Embedder) -> None:
     folder = write_beir(tmp_path / "beir", qrels={"q-tea": {"tea": 0}})
     with pytest.raises(InputFileError, match="name no relevant document for any of its queries"):
-        evaluate(folder, options=OPTIONS, embedder=embedder, reranker=None)
+        evaluate(folder, options=OPTIONS, embedder=embedder, reranker=None, out=tmp_path / "out")
 
 
 @pytest.mark.parametrize("moment", [("passages", "8"), ("queries", "2")])
@@ -351,13 +402,49 @@ def test_changed_corpus_in_the_same_folder_is_refused(
         evaluate(folder, options=OPTIONS, embedder=embedder, reranker=None, out=tmp_path / "out")
 
 
-def test_progress_counts_up_to_all_passages_and_all_queries(folder: Path, embedder: Embedder) -> None:
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        (OPTIONS, {"corpus": CORPUS | {"new": ("New", "document")}}),
+        (OPTIONS, {"queries": QUERIES | {"q-tea": "how hot is green tea"}}),
+        (EvalOptions(retrieve_k=3), {}),
+        (EvalOptions(retrieve_k=5, chunk=True), {}),
+    ],
+)
+def test_state_of_other_inputs_has_another_name(
+    folder: Path,
+    embedder: Embedder,
+    options: EvalOptions,
+    changed: dict[str, Any],
+) -> None:
+    before = state_name(folder, options=OPTIONS, embedder=embedder, reranker=None)
+    write_beir(folder, **changed)
+    assert state_name(folder, options=options, embedder=embedder, reranker=None) != before
+    assert before.startswith("beir-")
+
+
+def test_state_that_can_be_gone_on_with_keeps_its_name(folder: Path, embedder: Embedder) -> None:
+    before = state_name(folder, options=OPTIONS, embedder=embedder, reranker=None)
+    write_beir(folder, qrels={"q-tea": {"tea": 1}})
+    limited = EvalOptions(retrieve_k=5, limit=2)
+    assert state_name(folder, options=limited, embedder=embedder, reranker=None) == before
+
+
+def test_without_a_run_the_depth_is_that_of_the_settings(tmp_path: Path) -> None:
+    assert EvalOptions().depth == Settings().retrieve_k
+    assert EvalOptions(run=tmp_path).depth is None
+
+
+def test_progress_counts_up_to_all_passages_and_all_queries(
+    folder: Path, tmp_path: Path, embedder: Embedder
+) -> None:
     heard: list[tuple[str, int, int]] = []
     evaluate(
         folder,
         options=OPTIONS,
         embedder=embedder,
         reranker=None,
+        out=tmp_path / "out",
         progress=lambda *step: heard.append(step),
     )
     assert heard == [("passages", 0, 8), ("passages", 8, 8), *(("queries", n, 3) for n in range(4))]

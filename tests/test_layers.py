@@ -32,11 +32,13 @@ LAYERS = (
     (
         "rag.pipeline",
         "rag.library",
+        "rag.live_index",
         "rag.candidates",
         "rag.evaluate",
         "rag.eval_report",
         "rag.samples",
         "rag.service",
+        "rag.wording",
     ),
     ("rag.ui", "rag.api"),
     ("rag.__main__", "rag.cli", "streamlit_app"),

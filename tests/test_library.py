@@ -233,8 +233,8 @@ def test_progress_rises_to_all_chunks_and_outcomes_come_as_they_are_known(librar
         on_progress=lambda *progress: seen.append(progress),
         on_outcome=seen.append,
     )
-    reports = [("long.md", 16, 18), ("long.md", 18, 18)]
-    assert seen == [*reports, outcomes[0], ("short.txt", 1, 1), outcomes[1]]
+    long = [("long.md", 0, 0), ("long.md", 16, 18), ("long.md", 18, 18), outcomes[0]]
+    assert seen == [*long, ("short.txt", 0, 0), ("short.txt", 1, 1), outcomes[1]]
 
 
 @pytest.mark.parametrize("name", ["", " c", "a\nb", "a\0", "\ud800", "x" * 65])
@@ -356,15 +356,15 @@ def test_where_no_index_file_can_be_written_documents_are_added_all_the_same(
     assert len(found(library, boiler)) == 1
 
 
-def test_nothing_is_added_beside_vectors_of_another_model(
+def test_vectors_of_another_model_are_neither_searched_nor_added_to(
     library: Library, again: Callable[[], Library], boiler: Vector, tmp_path: Path
 ) -> None:
     add(library, "a.txt", TEXTS["boiler"])
     change(tmp_path, "UPDATE vectors SET model = 'another'")
-    shutil.rmtree(tmp_path / "index")
     opened = again()
-    with pytest.raises(LibraryError, match=r"1 of 1 chunks .* Set RAG_EMBEDDER back"):
-        add(opened, "b.txt", TEXTS["pasta"])
+    for act in (lambda: add(opened, "b.txt", TEXTS["pasta"]), lambda: found(opened, boiler)):
+        with pytest.raises(LibraryError, match=r"1 chunk of collection 'c' .* Set RAG_EMBEDDER back"):
+            act()
     assert names(opened) == ["a.txt"]
 
 

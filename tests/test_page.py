@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from rag.samples import sample_files
+from rag.samples import SAMPLE_COLLECTION, sample_files
 from rag.ui import state
 from rag.ui.resources import get_service
 
@@ -192,6 +192,26 @@ def test_a_deleted_document_is_gone(filled: AppTest) -> None:
     bread = sha256(BREAD[1]).hexdigest()[:16]
     assert len(cards(ask(filled))) == 4
     assert not any(chunk.startswith(bread) for chunk in cards(filled))
+
+
+def test_a_result_from_other_documents_says_so_until_asked_again(filled: AppTest) -> None:
+    ask(filled)
+    upload(filled, ("oven.txt", b"The oven is cleaned on Fridays."))
+    assert "The documents have changed since this question was asked" in shown(filled)
+    assert "have changed" not in shown(ask(filled))
+
+
+def test_samples_that_were_cut_short_can_be_completed() -> None:
+    library = get_service().library
+    library.ingest(sample_files(), collection=SAMPLE_COLLECTION)
+    for document in library.documents(SAMPLE_COLLECTION)[2:]:
+        library.delete(document.id, collection=SAMPLE_COLLECTION)
+    page = visit(SAMPLE_COLLECTION)
+    assert page.button(key="open_sample").label == "Add the missing sample documents"
+    page.button(key="open_sample").click()
+    run(page)
+    assert len(library.documents(SAMPLE_COLLECTION)) == len(sample_files())
+    assert not any(button.key == "open_sample" for button in page.button)
 
 
 def test_deleting_needs_a_choice(filled: AppTest) -> None:

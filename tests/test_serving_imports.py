@@ -13,8 +13,14 @@ UNWANTED = ("torch", "transformers", "optimum", "sentence_transformers", "pandas
 SERVE = """
 import streamlit_app
 from rag.config import Settings
+from rag.samples import SAMPLE_COLLECTION, sample_files
 from rag.service import build
-build(Settings.from_env())
+
+service = build(Settings.from_env())
+one_of_each_format = {file.name.rpartition(".")[2]: file for file in sample_files()}.values()
+outcomes = service.library.ingest(one_of_each_format, collection=SAMPLE_COLLECTION)
+assert [outcome.status for outcome in outcomes] == ["added"] * 5, outcomes
+service.pipeline.search("orecchiette", collection=SAMPLE_COLLECTION, retrieve_k=3)
 """
 LOOK = """
 import sys

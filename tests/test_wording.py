@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from results import search_result
 
 from rag.records import StageTime
-from rag.ui.wording import (
+from rag.wording import (
     after_reranking,
     after_retrieval,
     milliseconds,
@@ -38,7 +38,7 @@ def test_with_fewer_hits_than_cards_the_sentence_counts_the_hits() -> None:
 
 
 def test_without_reranking_the_sentence_says_so() -> None:
-    assert summary(search_result((1, 2), rerank=False), 2) == "Reranking was turned off."
+    assert summary(search_result((1, 2), rerank=False), 2) == "This is the retriever's order."
 
 
 def test_without_hits_the_sentence_says_so() -> None:

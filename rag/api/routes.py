@@ -20,6 +20,7 @@ from rag.api.schemas import (
 )
 from rag.errors import NotFoundError, QueryError, RagError
 from rag.service import Service
+from rag.timing import Stopwatch
 
 MAX_BODY_BYTES = 1_000_000
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -32,10 +33,12 @@ def api_routes(get_service: GetService) -> list[Route]:
     """Return the routes, answered by the service that `get_service` returns."""
     # Questions have threads of their own: the page's static files share the server's.
     limiter = anyio.CapacityLimiter(8)
+    # And whoever asks for the server's health never waits behind them.
+    health_limiter = anyio.CapacityLimiter(1)
 
     async def healthz(_request: Request) -> Response:
         try:
-            service = await anyio.to_thread.run_sync(get_service, limiter=limiter)
+            service = await anyio.to_thread.run_sync(get_service, limiter=health_limiter)
         except RagError as exc:
             return _refusal(exc)
         models = models_body(service.embedder.info, service.reranker.info)
@@ -47,7 +50,7 @@ def api_routes(get_service: GetService) -> list[Route]:
                 return refusal
             if (body := await _body(request)) is None:
                 return _error(413, "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
-            answer = partial(_answer, get_service, body)
+            answer = partial(_answer, get_service, body, Stopwatch())
             return JSONResponse(await anyio.to_thread.run_sync(answer, limiter=limiter))
         except ClientDisconnect:
             return _error(400, "malformed", "The body broke off.")  # nobody is left to read this
@@ -73,7 +76,7 @@ def _route(path: str, answer: Endpoint, method: str) -> list[Route]:
     return [Route(path, answer, methods=[method]), Route(path, wrong_method, methods=_ALL_METHODS)]
 
 
-def _answer(get_service: GetService, body: bytes) -> dict[str, object]:
+def _answer(get_service: GetService, body: bytes, watch: Stopwatch) -> dict[str, object]:
     service = get_service()
     asked: QueryRequest = query_request(body, service.settings, reranker_id=service.reranker.info.id)
     result = service.pipeline.search(
@@ -82,6 +85,7 @@ def _answer(get_service: GetService, body: bytes) -> dict[str, object]:
         retrieve_k=asked.retrieve_k,
         rerank=asked.rerank,
         document_id=asked.document_id,
+        watch=watch,
     )
     return search_body(result, top_k=asked.top_k)
 
@@ -108,6 +112,11 @@ async def _unknown(request: Request) -> Response:
     return _error(404, "unknown_route", f"There is no route {request.url.path}.")
 
 
+async def on_error(_request: Request, _exc: Exception) -> Response:
+    """Answer for an error that nobody foresaw: it is in the server's log, and no secret leaves with it."""
+    return _error(500, "internal", "Something went wrong on the server. Its log says what.")
+
+
 def _refusal(exc: RagError) -> Response:
     match exc:
         case MalformedBodyError():
@@ -117,7 +126,7 @@ def _refusal(exc: RagError) -> Response:
         case NotFoundError():
             return _error(404, "not_found", str(exc))
         case _:
-            return _error(503, "unavailable", str(exc))
+            return _error(503, "unavailable", str(exc), headers={"Retry-After": "1"})
 
 
 def _error(status: int, error_type: str, message: str, *, headers: dict[str, str] | None = None) -> Response:

@@ -4,9 +4,8 @@ import argparse
 import json
 from dataclasses import replace
 
+from rag.api.schemas import RERANKER_NONE
 from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, Settings
-
-RERANKER_NONE = "none"
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +23,7 @@ def add_stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retriever", choices=("dense",), default="dense", help="default: %(default)s")
     parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue, or none")
     parser.add_argument(
-        "--retrieve-k", type=depth, metavar="N", help="candidates for the reranker (RAG_RETRIEVE_K, 30)"
+        "--retrieve-k", type=depth, metavar="N", help="how many candidates to rerank (RAG_RETRIEVE_K, 30)"
     )
 
 

@@ -1,29 +1,34 @@
 """`eval`: measure both stages over a BEIR folder."""
 
 import argparse
-import hashlib
 from pathlib import Path
 
 from tqdm import tqdm
 
-from rag.cli.common import RERANKER_NONE, add_json, add_stages, depth, settings_for
+from rag.api.schemas import RERANKER_NONE
+from rag.cli.common import add_json, add_stages, depth, settings_for
 from rag.config import Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
 from rag.eval_report import EvalOptions, EvalReport, report_json
-from rag.evaluate import evaluate
+from rag.evaluate import evaluate, state_name
 from rag.models.catalog import Task
 from rag.models.session import OnnxModel
 from rag.rerank import Reranker
 from rag.service import load_model
-from rag.ui.wording import milliseconds
+from rag.wording import milliseconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels.tsv")
     add_stages(parser)
-    parser.add_argument("--run", type=Path, metavar="FILE.trec", help="rerank this run instead of retrieving")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        metavar="FILE.trec",
+        help="rerank this run, whole unless --retrieve-k is given, instead of retrieving",
+    )
     parser.add_argument("--chunk", action="store_true", help="split documents; each counts at its best chunk")
     parser.add_argument("--limit", type=depth, metavar="N", help="only the first N judged queries")
     parser.add_argument(
@@ -37,17 +42,20 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_for(args)
     if not args.folder.is_dir():
         raise InputFileError(args.folder, "expected a folder with corpus.jsonl, queries.jsonl, qrels.tsv.")
-    options = EvalOptions(settings.retrieve_k, args.chunk, args.run, args.limit)
-    reranks = args.reranker != RERANKER_NONE
-    out = args.out or settings.home / "eval" / _run_name(args.folder, settings, options, reranks=reranks)
-    needs_embedder = not options.run or options.chunk
-    embedder = Embedder(_model(settings, "embed")) if needs_embedder else None
+    # Only the command line cuts a run: the environment's depth is meant for retrieving.
+    retrieve_k = args.retrieve_k if args.run else settings.retrieve_k
+    options = EvalOptions(retrieve_k, args.chunk, args.run, args.limit)
+    embedder = Embedder(_model(settings, "embed")) if options.needs_embedder else None
+    reranker = Reranker(_model(settings, "rerank")) if args.reranker != RERANKER_NONE else None
+    out = args.out or settings.home / "eval" / state_name(
+        args.folder, options=options, embedder=embedder, reranker=reranker
+    )
     with _Bars() as bars:
         report = evaluate(
             args.folder,
             options=options,
             embedder=embedder,
-            reranker=Reranker(_model(settings, "rerank")) if reranks else None,
+            reranker=reranker,
             out=out,
             progress=bars.update,
         )
@@ -58,13 +66,6 @@ def run(args: argparse.Namespace) -> int:
 def _model(settings: Settings, task: Task) -> OnnxModel:
     model_id = settings.embedder if task == "embed" else settings.reranker
     return load_model(model_id, task, threads=settings.threads)
-
-
-def _run_name(folder: Path, settings: Settings, options: EvalOptions, *, reranks: bool) -> str:
-    """Return a folder name of its own for each way to evaluate, so that the same command resumes."""
-    ways = (folder.resolve(), settings.embedder, settings.reranker, options.retrieve_k, options.chunk)
-    way = repr((*map(str, ways), str(options.run and options.run.resolve()), reranks))
-    return f"{folder.resolve().name}-{hashlib.sha256(way.encode()).hexdigest()[:8]}"
 
 
 class _Bars:

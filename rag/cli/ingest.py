@@ -39,22 +39,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def source_files(paths: list[Path]) -> Iterator[SourceFile]:
-    """Yield the files at `paths`; those of a folder under their path in it, hidden ones left out."""
+    """Yield the files at `paths`; those of a folder under their path in it, hidden ones left out.
+
+    What cannot be looked at is yielded too, and fails when it is read: it costs itself alone.
+    """
     for path in paths:
-        if not path.is_dir():
+        try:
+            inner = sorted(path.rglob("*")) if path.is_dir() else None
+        except OSError:
+            inner = None
+        if inner is None:
             yield _source_file(path, Path(path.name))
             continue
-        for inner in sorted(path.rglob("*")):
-            name = inner.relative_to(path)
-            if inner.is_file() and not any(part.startswith(".") for part in name.parts):
-                yield _source_file(inner, name)
+        for file in inner:
+            name = file.relative_to(path)
+            if not any(part.startswith(".") for part in name.parts) and not file.is_dir():
+                yield _source_file(file, name)
 
 
 def _source_file(path: Path, name: Path) -> SourceFile:
     # Whatever the locale made of the name's bytes, on disk they are UTF-8 almost everywhere.
     shown = os.fsencode(name.as_posix()).decode("utf-8", "replace")
-    # A file that is not there fails when it is read, and costs itself alone.
-    return SourceFile(shown, path.stat().st_size if path.exists() else 0, path.read_bytes)
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        size_bytes = 0
+    return SourceFile(shown, size_bytes, path.read_bytes)
 
 
 def _print_outcome(outcome: FileOutcome) -> None:

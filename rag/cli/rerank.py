@@ -3,13 +3,13 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rag.cli.common import add_json, as_json, settings_for
 from rag.errors import InputFileError
 from rag.pipeline import checked_query
-from rag.records import Hit, Passage
+from rag.records import Hit, Passage, RerankedHit
 from rag.rerank import Reranker
 from rag.service import load_model
 from rag.timing import Stopwatch
@@ -35,10 +35,21 @@ def run(args: argparse.Namespace) -> int:
     ids, hits = _read(args.file)
     settings = settings_for(args)
     reranker = Reranker(load_model(settings.reranker, "rerank", threads=settings.threads))
-    for hit in reranker.rerank(query, hits, watch=Stopwatch()):
+    reranked = reranker.rerank(query, hits, watch=Stopwatch())
+    for line in _unread(reranker.query_tokens_unread(query), reranked):
+        print(line, file=sys.stderr)
+    for hit in reranked:
         passage_id = ids[hit.retrieved_rank - 1]
         print(as_json({"id": passage_id, "logit": hit.logit, "score": hit.score, "rank": hit.rank}))
     return 0
+
+
+def _unread(query_tokens: int, hits: Sequence[RerankedHit]) -> Iterator[str]:
+    """Yield a line for each kind of text that the model did not read whole."""
+    if query_tokens:
+        yield f"The question is too long for the reranker: it did not read the last {query_tokens} tokens."
+    if passages := sum(hit.tokens_read < hit.tokens for hit in hits):
+        yield f"Passages too long for the reranker, of which it read only the start: {passages}."
 
 
 def _read(file: Path | None) -> tuple[list[object], list[Hit]]:

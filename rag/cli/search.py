@@ -2,11 +2,11 @@
 
 import argparse
 
-from rag.api.schemas import search_body
-from rag.cli.common import RERANKER_NONE, add_collection, add_json, add_stages, as_json, depth, settings_for
+from rag.api.schemas import RERANKER_NONE, search_body
+from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
 from rag.records import Passage, SearchResult
 from rag.service import build
-from rag.ui.wording import milliseconds, stage_counts, stage_marks, summary
+from rag.wording import milliseconds, stage_counts, stage_marks, summary
 
 _TEXT_CHARS = 60
 

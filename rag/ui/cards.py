@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from rag.records import Passage, RerankedHit, SearchResult, StageTime
-from rag.ui.wording import (
+from rag.wording import (
     Movement,
     after_reranking,
     after_retrieval,
@@ -28,7 +28,8 @@ SIGMOID_HELP = (
 )
 
 _STAGE_HELP = {
-    "queue": "Waiting for the question before this one.",
+    "queue": "From the question's arrival: waiting for the ones before it.",
+    "load": "The collection's index comes into memory, or up to date with its documents.",
     "embed": "The embedder turns the question into a vector.",
     "search": "FAISS finds the nearest chunks.",
     "tokenize": "Question and chunks become tokens, pair by pair.",

@@ -1,6 +1,7 @@
 """Draw records with Streamlit. Names and texts from files never reach a Markdown element."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 
 import streamlit as st
@@ -9,14 +10,15 @@ from rag.errors import RagError
 from rag.library import SourceFile
 from rag.records import DocumentInfo, FileOutcome, SearchResult
 from rag.service import Service
-from rag.ui import cards, resources
-from rag.ui.wording import counted
+from rag.ui import cards
+from rag.wording import counted
 
 
-def service_or_stop() -> Service:
-    """Return the service; where it cannot be built, say why and end the page."""
+@contextmanager
+def problems_shown() -> Iterator[None]:
+    """Where the body raises an error that a person can act on, show it and end the page."""
     try:
-        return resources.get_service()
+        yield
     except RagError as exc:
         problem(str(exc))
         st.stop()
@@ -45,18 +47,21 @@ def ingest(service: Service, files: Sequence[SourceFile], *, collection: str) ->
     """Add `files` under a live account of each one's progress; return what became of them."""
     with st.status(f"Adding {counted(len(files), 'file')}", expanded=True) as status:
         bar = st.progress(0.0)
-        line = st.empty()
+        lines = [st.empty() for _ in files]
         done = 0
 
         def on_progress(name: str, embedded: int, chunks: int) -> None:
-            bar.progress((done + embedded / chunks) / len(files))
-            line.text(f"{name}: {embedded} of {chunks} chunks embedded")
+            if chunks:
+                bar.progress((done + embedded / chunks) / len(files))
+                lines[done].text(f"{name}: {embedded} of {counted(chunks, 'chunk')} embedded")
+            else:
+                lines[done].text(f"{name}: reading")
 
         def on_outcome(outcome: FileOutcome) -> None:
             nonlocal done
+            lines[done].text(f"{outcome.status}: {outcome.message}")
             done += 1
             bar.progress(done / len(files))
-            st.text(f"{outcome.status}: {outcome.message}")
 
         outcomes = service.library.ingest(
             files, collection=collection, on_progress=on_progress, on_outcome=on_outcome

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 # The spinner would need a page to be drawn on; the lifespan and the routes have none.
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Service.close)
 def _service(settings: Settings) -> Service:
     return build(settings)
 
@@ -28,14 +28,13 @@ def get_service() -> Service:
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
     """Load and warm the models before the first answer, and close the library after the last one."""
-    settings = Settings.from_env()
-    if settings.preload:
-        try:
+    try:
+        if Settings.from_env().preload:
             service = await anyio.to_thread.run_sync(get_service)
             await anyio.to_thread.run_sync(service.warm_up)
-        except RagError as exc:
-            _log.error("RerankLens cannot start. %s", exc)
-            raise
-    yield {}
-    if settings.preload:
-        get_service().close()
+        yield {}
+    except RagError as exc:
+        _log.error("RerankLens cannot start. %s", exc)
+        raise
+    finally:
+        _service.clear()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from rag.config import DEFAULT_COLLECTION
-from rag.records import FileOutcome, SearchResult
+from rag.records import DocumentInfo, FileOutcome, SearchResult
 
 QUESTION = "question"
 RETRIEVE_K = "retrieve_k"
@@ -32,15 +32,21 @@ def take_asked() -> bool:
     return bool(st.session_state.pop(_ASKED, False))
 
 
-def keep_result(result: SearchResult | None) -> None:
-    """Keep the last result, so that a rerun draws it again without asking again."""
-    st.session_state[_RESULT] = result
+def keep_result(result: SearchResult | None, documents: Sequence[DocumentInfo] = ()) -> None:
+    """Keep the last result, and what it was found in, so that a rerun draws it without asking again."""
+    st.session_state[_RESULT] = result and (result, tuple(documents))
 
 
-def last_result() -> SearchResult | None:
-    """Return the last result of this session."""
-    result: SearchResult | None = st.session_state.get(_RESULT)
-    return result
+def last_result(collection: str) -> SearchResult | None:
+    """Return the last result of this session, where it was found in `collection`."""
+    result, _ = st.session_state.get(_RESULT) or (None, ())
+    return result if result and result.collection == collection else None
+
+
+def is_outdated(documents: Sequence[DocumentInfo]) -> bool:
+    """Return whether the last result was found in other documents than these."""
+    _, searched = st.session_state.get(_RESULT) or (None, ())
+    return bool(searched != tuple(documents))
 
 
 def uploader_key() -> str:

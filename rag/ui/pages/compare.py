@@ -1,25 +1,26 @@
 """Ask a question, and see what was retrieved beside what the reranker made of it."""
 
-import contextlib
-
 import streamlit as st
 
 from rag.config import MAX_RETRIEVE_K
-from rag.errors import NotFoundError, RagError
+from rag.errors import RagError
 from rag.library import SourceFile
 from rag.parse import SUPPORTED
 from rag.pipeline import MAX_QUERY_CHARS
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
-from rag.ui import components, state
-from rag.ui.wording import counted
+from rag.ui import components, resources, state
+from rag.wording import counted
 
-service = components.service_or_stop()
-library = service.library
+with components.problems_shown():
+    service = resources.get_service()
+    library = service.library
+    names = library.collections()
+    collection = state.settle_collection(names)
+    documents = library.documents(collection)
 
-names = library.collections()
-collection = state.settle_collection(names)
-documents = library.documents(collection)
 nothing_ingested_yet = not documents
+# Its first opening may have been cut short.
+sample_incomplete = collection == SAMPLE_COLLECTION and len(documents) < len(sample_files())
 
 with st.sidebar:
     st.selectbox(
@@ -38,7 +39,7 @@ with st.sidebar:
             )
             wanted = st.button("Delete", disabled=chosen is None, icon=":material/delete:", key="delete")
             if wanted and chosen:
-                with contextlib.suppress(NotFoundError):  # another tab was faster
+                with components.problems_shown():
                     library.delete(chosen.id, collection=collection)
                 st.rerun()
 
@@ -49,7 +50,10 @@ sample_wanted = False
 if nothing_ingested_yet:
     st.subheader("Begin with the sample collection, or with documents of your own")
     sample_wanted = st.button("Open the sample collection", type="primary", key="open_sample")
-else:
+elif sample_incomplete:
+    sample_wanted = st.button("Add the missing sample documents", key="open_sample")
+
+if documents:
     if collection == SAMPLE_COLLECTION:
         st.pills(
             "Sample questions",
@@ -75,16 +79,17 @@ else:
     if asked or state.take_asked():
         try:
             with result_slot.skeleton(height=300):
-                state.keep_result(
-                    service.pipeline.search(question, collection=collection, retrieve_k=retrieve_k)
-                )
+                result = service.pipeline.search(question, collection=collection, retrieve_k=retrieve_k)
+            state.keep_result(result, documents)
         except RagError as exc:
             state.keep_result(None)
             with result_slot:
                 components.problem(str(exc))
-    found = state.last_result()
-    if found and found.collection == collection:
+    found = state.last_result(collection)
+    if found:
         with result_slot:
+            if state.is_outdated(documents):
+                st.text("The documents have changed since this question was asked. Ask again to search them.")
             top_k = st.slider(
                 "Cards in each column (top k)",
                 1,

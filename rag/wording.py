@@ -50,7 +50,7 @@ def summary(result: SearchResult, top_k: int) -> str:
     if not result.retrieved:
         return "Nothing was retrieved: the collection is empty."
     if not result.reranked:
-        return "Reranking was turned off."
+        return "This is the retriever's order."
     shown = result.reranked[:top_k]
     top = f"top {len(shown)}"
     new = sum(hit.retrieved_rank > len(shown) for hit in shown)
