@@ -10,7 +10,7 @@ from rag.samples import sample_questions
 
 QUESTIONS = 200
 LIMIT_MB = 700
-# From question 100 to 200: what the score cache may gain, and a little for the allocator's moods.
+# From question 100 to 200: the score cache gains 1 or 2 MB, the rest is for the allocator's moods.
 GROWTH_MB = 15
 _STEP = 50
 

@@ -98,12 +98,13 @@ def _ask(
     logits = {name: method(question, hits) for name, method in methods.items()}  # the warm-up
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     whole = []
-    for _ in range(rounds):
-        for name, method in methods.items():
+    for number in range(rounds):
+        names = list(methods)
+        for name in names[number % len(names) :] + names[: number % len(names)]:  # each goes first in turn
             # A thread pool of onnxruntime spins for a moment after its work.
             time.sleep(0.1)
             began = time.perf_counter()
-            method(question, hits)
+            methods[name](question, hits)
             seconds[name].append(time.perf_counter() - began)
         time.sleep(0.1)
         result = pipeline.search(question, collection=SAMPLE_COLLECTION, retrieve_k=RETRIEVE_K)
@@ -135,9 +136,9 @@ def _section(measured: Sequence[Measured], rounds: int) -> Section:
         rows=[_row(one) for one in measured],
         limits=[
             Limit(
-                "reranking is faster than FlashRank's one batch",
+                f"FlashRank's one batch takes at least {GAIN:g} times as long",
                 f"FlashRank takes {spread(gains, 'times as long', digits=2)}",
-                median(gains) > 1,
+                median(gains) >= GAIN,
             )
         ],
         notes=[_BATCH_NOTE, *map(_score_note, measured)],
