@@ -62,7 +62,7 @@ if documents:
             on_change=state.ask_sample_question,
         )
     with st.form("ask"):
-        question_slot, depth_slot, button_slot = st.columns([7, 2, 1], vertical_alignment="bottom")
+        question_slot, depth_slot, button_slot = st.columns([6, 3, 1.2], vertical_alignment="bottom")
         question = question_slot.text_input(
             "Question", key=state.QUESTION, max_chars=MAX_QUERY_CHARS, placeholder="Ask in your own words"
         )
