@@ -50,9 +50,7 @@ class Pipeline:
         watch = watch or Stopwatch()
         with self._gate:
             watch.since_start("queue")
-            if not self._library.is_current(collection):
-                with watch.stage("load"):
-                    self._library.load(collection)
+            self._load_index(collection, watch)
             hits = retrieve(question, embedder=self._embedder, nearest=nearest, k=retrieve_k, watch=watch)
             reranked = self._reranker.rerank(question, hits, watch=watch) if rerank else ()
             notices = tuple(self._notices(question, rerank))
@@ -67,6 +65,11 @@ class Pipeline:
             reranker=self._reranker.info if rerank else None,
             notices=notices,
         )
+
+    def _load_index(self, collection: str, watch: Stopwatch) -> None:
+        if not self._library.is_current(collection):
+            with watch.stage("load"):
+                self._library.load(collection)
 
     def _notices(self, question: str, rerank: bool) -> list[str]:
         notices = []
