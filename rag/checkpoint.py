@@ -34,7 +34,10 @@ def claim(folder: Path, inputs: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            _refuse_others(folder, json.loads(path.read_text(encoding="utf-8")), inputs)
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if not (isinstance(stored, dict) and all(isinstance(value, str) for value in stored.values())):
+                raise _damaged(path)
+            _refuse_others(folder, stored, inputs)
             return
         for left_over in (_VECTORS, _QUERIES):
             (folder / left_over).unlink(missing_ok=True)

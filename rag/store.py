@@ -35,10 +35,15 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = _open(path)
-        except (OSError, sqlite3.Error) as exc:
+        except (OSError, sqlite3.OperationalError) as exc:
             raise LibraryError(
                 f"The library {path} cannot be opened: {exc}. RAG_HOME must name a folder that this "
                 "process may write to."
+            ) from exc
+        except sqlite3.DatabaseError as exc:
+            raise LibraryError(
+                f"The library {path} is damaged: {exc}. Restore library.db from a backup, or set RAG_HOME "
+                "to another folder and add the documents anew."
             ) from exc
 
     def close(self) -> None:

@@ -24,7 +24,9 @@ QUESTION = "How long does the dough rest before it is baked?"
 RETRIEVED, RERANKED = "Retrieved", "Reranked"
 PDF_PAGES = (
     "The workshop opens at nine and closes at six, except on Sundays.",
-    "The dough rests for ninety minutes under a damp cloth before it is baked.",
+    "The dough rests for ninety minutes under a damp cloth before it is baked. Flour, water and salt are "
+    "weighed the evening before; the starter is fed at noon, and at six a spoonful of it floats in water. "
+    "Whoever opens the workshop lights the oven first, because the stone takes an hour to heat.",
 )
 DOCX_PARAGRAPHS = (
     ("Heading 1", "Boiler"),

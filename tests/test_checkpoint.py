@@ -93,6 +93,14 @@ def test_damaged_query_line_names_the_folder_to_delete(tmp_path: Path) -> None:
         QueryLines(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"corpus": [1]}'])
+def test_damaged_inputs_name_the_folder_to_delete(tmp_path: Path, content: str) -> None:
+    claim(tmp_path, {"corpus": "a"})
+    (tmp_path / "inputs.json").write_text(content)
+    with pytest.raises(InputFileError, match=f"inputs.json: is damaged. Delete {tmp_path} to start"):
+        claim(tmp_path, {"corpus": "a"})
+
+
 def test_folder_may_be_claimed_again_for_the_same_inputs(tmp_path: Path) -> None:
     claim(tmp_path / "state", {"corpus": "sha256 " + "a" * 64})
     QueryLines(tmp_path / "state").append(QUERY)

@@ -64,6 +64,23 @@ def test_a_path_that_cannot_be_looked_at_costs_itself_alone(
     assert [file["status"] for file in body["files"]] == ["failed", "added"]
 
 
+def test_what_is_no_ordinary_file_costs_itself_alone(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(notes / "kitchen" / "pipe.txt")
+    (notes / "kitchen" / "zeros.txt").symlink_to("/dev/zero")
+    status, body = run_json(capsys, "ingest", str(notes / "kitchen"))
+    assert status == 1
+    assert [file["status"] for file in body["files"]] == ["added", "failed", "failed"]
+    assert body["files"][1]["message"] == "pipe.txt could not be read: it is no ordinary file."
+
+
+def test_an_empty_folder_says_that_there_is_nothing(
+    tmp_path: Path, notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    assert main(["ingest", str(tmp_path / "nothing")]) == 0
+    assert capsys.readouterr().err == "There is no file to add.\n"
+
+
 def test_search_prints_both_rankings_and_the_times(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["ingest", str(notes / "kitchen")])
     assert main(["search", "how are orecchiette shaped?"]) == 0

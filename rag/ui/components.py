@@ -89,7 +89,7 @@ def file_outcomes(outcomes: Sequence[FileOutcome]) -> None:
     """List what became of each file, failures first."""
     st.markdown(f"**{outcomes_in_words(outcomes)}**")
     rows = sorted(outcomes, key=lambda outcome: outcome.status != "failed")
-    items = "".join(f'<li class="{o.status}">{escape(o.message)}</li>' for o in rows)
+    items = "".join(f'<li class="{o.status}">{o.status}: {escape(o.message)}</li>' for o in rows)
     st.html(f'<ul class="rl-files">{items}</ul>')
 
 

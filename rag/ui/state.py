@@ -22,9 +22,10 @@ _OPEN_NEXT = "open_next"
 
 def ask_sample_question() -> None:
     """Take the chosen sample question over as the question, and ask it."""
-    if chosen := st.session_state[SAMPLE_QUESTION]:
-        st.session_state[QUESTION] = chosen
-        st.session_state[_ASKED] = True
+    st.session_state[QUESTION] = st.session_state[SAMPLE_QUESTION]
+    st.session_state[_ASKED] = True
+    # Free again, so that the same question can be chosen twice.
+    st.session_state[SAMPLE_QUESTION] = None
 
 
 def take_asked() -> bool:
@@ -58,6 +59,11 @@ def keep_outcomes(outcomes: tuple[FileOutcome, ...], collection: str) -> None:
     """Keep what became of the last files, and empty the uploader."""
     st.session_state[_OUTCOMES] = (collection, outcomes)
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+
+
+def forget_outcomes() -> None:
+    """Forget what became of the last files: they may be gone."""
+    st.session_state.pop(_OUTCOMES, None)
 
 
 def last_outcomes(collection: str) -> tuple[FileOutcome, ...]:

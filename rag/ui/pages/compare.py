@@ -41,6 +41,7 @@ with st.sidebar:
             if wanted and chosen:
                 with components.problems_shown():
                     library.delete(chosen.id, collection=collection)
+                state.forget_outcomes()
                 st.rerun()
 
 st.title("RerankLens")
@@ -75,19 +76,21 @@ if documents:
             help="How many chunks FAISS retrieves. The cross-encoder reads all of them.",
         )
         asked = button_slot.form_submit_button("Ask", type="primary", width="stretch")
-    result_slot = st.container()
+    result_slot = st.empty()  # what is drawn into it takes the place of the result before
     if asked or state.take_asked():
+        with result_slot.container():
+            st.text(f"Reading up to {counted(retrieve_k, 'candidate')}")
+            st.skeleton(height=300)
         try:
-            with result_slot.skeleton(height=300):
-                result = service.pipeline.search(question, collection=collection, retrieve_k=retrieve_k)
+            result = service.pipeline.search(question, collection=collection, retrieve_k=retrieve_k)
             state.keep_result(result, documents)
         except RagError as exc:
             state.keep_result(None)
-            with result_slot:
+            with result_slot.container():
                 components.problem(str(exc))
     found = state.last_result(collection)
     if found:
-        with result_slot:
+        with result_slot.container():
             if state.is_outdated(documents):
                 st.text("The documents have changed since this question was asked. Ask again to search them.")
             top_k = st.slider(
