@@ -102,8 +102,9 @@ class Library:
             status = self._put(document, chunks, vectors, collection, len(data))
         except (DocumentError, LibraryError) as exc:
             return FileOutcome(name, "failed", str(exc))
-        if status == "unchanged":
-            return self._unchanged(name, document.name, collection, document.id)
+        if status == "unchanged":  # another process was faster, perhaps under another name
+            held_as = self._store.name_of(collection, document_id) or name
+            return self._unchanged(name, held_as, collection, document_id)
         return _ingested(name, document, len(chunks), status)
 
     def _read(self, file: SourceFile, name: str) -> bytes:

@@ -5,54 +5,56 @@ from collections.abc import Callable
 
 from rag.errors import LibraryError
 
+_DOCUMENTS_CHUNKS_VECTORS = (
+    """CREATE TABLE collections (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        revision TEXT NOT NULL  -- a fresh random value with every change
+    )""",
+    """CREATE TABLE documents (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
+        sha256 TEXT NOT NULL,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        added_at TEXT NOT NULL,
+        UNIQUE (collection, sha256),
+        UNIQUE (collection, name)
+    )""",
+    """CREATE TABLE pages (
+        document INTEGER NOT NULL REFERENCES documents(key) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        end INTEGER NOT NULL,
+        PRIMARY KEY (document, number)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE chunks (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        document INTEGER NOT NULL REFERENCES documents(key) ON DELETE CASCADE,
+        start INTEGER NOT NULL,
+        end INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        page INTEGER,
+        headings TEXT NOT NULL,  -- a JSON array, outermost first
+        UNIQUE (document, start, end)
+    )""",
+    """CREATE TABLE vectors (
+        chunk INTEGER PRIMARY KEY REFERENCES chunks(key) ON DELETE CASCADE,
+        model TEXT NOT NULL,  -- sha256 of the embedder's graph
+        vector BLOB NOT NULL  -- float32, little-endian
+    )""",
+)
+
 
 def m001_documents_chunks_vectors(db: sqlite3.Connection) -> None:
     """Collections of documents, their pages, chunks and vectors.
 
     Keys are AUTOINCREMENT so that none is ever given twice: the vector index knows chunks by key.
     """
-    for statement in (
-        """CREATE TABLE collections (
-            key INTEGER PRIMARY KEY AUTOINCREMENT,
-            name TEXT NOT NULL UNIQUE,
-            revision TEXT NOT NULL  -- a fresh random value with every change
-        )""",
-        """CREATE TABLE documents (
-            key INTEGER PRIMARY KEY AUTOINCREMENT,
-            collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
-            sha256 TEXT NOT NULL,
-            name TEXT NOT NULL,
-            kind TEXT NOT NULL,
-            size_bytes INTEGER NOT NULL,
-            text TEXT NOT NULL,
-            added_at TEXT NOT NULL,
-            UNIQUE (collection, sha256),
-            UNIQUE (collection, name)
-        )""",
-        """CREATE TABLE pages (
-            document INTEGER NOT NULL REFERENCES documents(key) ON DELETE CASCADE,
-            number INTEGER NOT NULL,
-            start INTEGER NOT NULL,
-            end INTEGER NOT NULL,
-            PRIMARY KEY (document, number)
-        ) WITHOUT ROWID""",
-        """CREATE TABLE chunks (
-            key INTEGER PRIMARY KEY AUTOINCREMENT,
-            document INTEGER NOT NULL REFERENCES documents(key) ON DELETE CASCADE,
-            start INTEGER NOT NULL,
-            end INTEGER NOT NULL,
-            text TEXT NOT NULL,
-            tokens INTEGER NOT NULL,
-            page INTEGER,
-            headings TEXT NOT NULL,  -- a JSON array, outermost first
-            UNIQUE (document, start, end)
-        )""",
-        """CREATE TABLE vectors (
-            chunk INTEGER PRIMARY KEY REFERENCES chunks(key) ON DELETE CASCADE,
-            model TEXT NOT NULL,  -- sha256 of the embedder's graph
-            vector BLOB NOT NULL  -- float32, little-endian
-        )""",
-    ):
+    for statement in _DOCUMENTS_CHUNKS_VECTORS:
         db.execute(statement)
 
 

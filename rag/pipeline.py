@@ -12,6 +12,7 @@ from rag.records import SearchResult
 from rag.rerank import Reranker
 from rag.retrieve import retrieve
 from rag.timing import Stopwatch
+from rag.wording import question_cut
 
 MAX_QUERY_CHARS = 4000
 
@@ -74,15 +75,11 @@ class Pipeline:
     def _notices(self, question: str, rerank: bool) -> list[str]:
         notices = []
         if unread := self._embedder.query_tokens_unread(question):
-            notices.append(
-                f"The question is too long for the retriever: it did not read the last {unread} tokens."
-            )
+            notices.append(question_cut("retriever", unread))
         if not rerank:
             notices.append("Reranking was turned off for this question.")
         elif unread := self._reranker.query_tokens_unread(question):
-            notices.append(
-                f"The question is too long for the reranker: it did not read the last {unread} tokens."
-            )
+            notices.append(question_cut("reranker", unread))
         return notices
 
 

@@ -22,11 +22,6 @@ class Reranker:
         self._cache = cache
         self.info = ModelInfo(model.spec.id, model.spec.graph.sha256, model.backend)
 
-    @property
-    def used(self) -> bool:
-        """Whether the model has scored anything in this process."""
-        return self._model.used
-
     def warm_up(self, text: str) -> None:
         """Score `text` once, past the cache, so that the first real pair finds the model ready."""
         self._model.run(self._model.encode([("warm up", text)]), _logit)

@@ -1,10 +1,12 @@
 """Wire the parts together: the one place where they are made."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rag.config import Settings
 from rag.embed import Embedder
+from rag.errors import LibraryError
 from rag.library import Library
 from rag.models.cache import locate
 from rag.models.catalog import Task, find
@@ -33,7 +35,9 @@ class Service:
         self.embedder.embed_query("warm up")
         self.reranker.warm_up(_WARM_UP_TEXT)
         for collection in self.library.collections():
-            self.library.load(collection)
+            # One that cannot be searched keeps no other from it: whoever asks it a question hears why.
+            with suppress(LibraryError):
+                self.library.load(collection)
 
     def close(self) -> None:
         """Close the library's file; nothing can be asked afterwards."""

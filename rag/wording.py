@@ -82,6 +82,11 @@ def stage_marks(stage: StageTime) -> tuple[str, ...]:
     return (*(("cold",) if stage.cold else ()), *cached)
 
 
+def question_cut(reader: str, unread: int) -> str:
+    """Return the notice for a question of which `reader` did not read the last `unread` tokens."""
+    return f"The question is too long for the {reader}: it did not read the last {unread} tokens."
+
+
 def counted(n: int, noun: str) -> str:
     """Return how many there are: 1 file, 5,412 files."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -368,6 +368,24 @@ def test_vectors_of_another_model_are_neither_searched_nor_added_to(
     assert names(opened) == ["a.txt"]
 
 
+def test_a_collection_of_another_model_keeps_no_server_from_starting(
+    library: Library, boiler: Vector, tmp_path: Path
+) -> None:
+    add(library, "a.txt", TEXTS["boiler"], "foreign")
+    add(library, "a.txt", TEXTS["boiler"], "own")
+    change(
+        tmp_path,
+        """UPDATE vectors SET model = 'another' WHERE chunk IN (
+               SELECT k.key FROM chunks k JOIN documents d ON d.key = k.document
+               JOIN collections c ON c.key = d.collection WHERE c.name = 'foreign')""",
+    )
+    started = build(Settings(home=tmp_path, threads=1))
+    started.warm_up()
+    assert started.library.is_current("own")
+    assert not started.library.is_current("foreign")
+    started.close()
+
+
 def test_a_search_beside_replacements_always_finds_one_version(library: Library, boiler: Vector) -> None:
     add(library, "a.txt", TEXTS["boiler"])
     with ThreadPoolExecutor(1) as writer:

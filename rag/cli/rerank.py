@@ -13,6 +13,7 @@ from rag.records import Hit, Passage, RerankedHit
 from rag.rerank import Reranker
 from rag.service import load_model
 from rag.timing import Stopwatch
+from rag.wording import question_cut
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _unread(query_tokens: int, hits: Sequence[RerankedHit]) -> Iterator[str]:
     """Yield a line for each kind of text that the model did not read whole."""
     if query_tokens:
-        yield f"The question is too long for the reranker: it did not read the last {query_tokens} tokens."
+        yield question_cut("reranker", query_tokens)
     if passages := sum(hit.tokens_read < hit.tokens for hit in hits):
         yield f"Passages too long for the reranker, of which it read only the start: {passages}."
 

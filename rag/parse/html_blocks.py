@@ -58,9 +58,11 @@ class _Walk:
         self._is_pre = False
 
     def add(self, text: str) -> None:
+        """Add text to the block being gathered."""
         self._parts.append(text if self._is_pre else _WHITE_SPACE.sub(" ", text))
 
     def enter(self, tag: str) -> None:
+        """Begin what `tag` begins: a line, or a block."""
         if tag == "br":
             self._parts.append("\n")
         if not _BLOCK.fullmatch(tag):
@@ -72,6 +74,7 @@ class _Walk:
             self._marker = "- "
 
     def leave(self, tag: str) -> None:
+        """End what `tag` began."""
         if not _BLOCK.fullmatch(tag):
             return
         self.end_block()
@@ -83,6 +86,7 @@ class _Walk:
             self._marker = ""
 
     def end_block(self) -> None:
+        """Keep the block being gathered, if it says anything, and begin another."""
         text = "".join(self._parts)
         self._parts.clear()
         if not self._is_pre:
