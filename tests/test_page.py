@@ -165,6 +165,12 @@ def test_a_question_that_says_nothing_gets_a_message_and_no_cards(filled: AppTes
     assert cards(filled) == []
 
 
+def test_a_question_that_is_too_long_is_refused_and_not_cut(filled: AppTest) -> None:
+    page = ask(filled, "why " * 1001)
+    assert "The question has 4,004 characters; at most 4,000 can be asked. Shorten it." in shown(page)
+    assert cards(page) == []
+
+
 def test_a_file_that_fails_costs_itself_alone(empty: AppTest) -> None:
     page = upload(empty, BREAD, ("broken.pdf", b"%PDF-1.7 and no more"), ("blank.txt", b""), BOILER)
     assert "2 of 4 files added; 2 could not be added." in shown(page)

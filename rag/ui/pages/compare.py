@@ -6,7 +6,6 @@ from rag.config import MAX_RETRIEVE_K
 from rag.errors import RagError
 from rag.library import SourceFile
 from rag.parse import SUPPORTED
-from rag.pipeline import MAX_QUERY_CHARS
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.ui import components, resources, state
 from rag.wording import counted
@@ -65,7 +64,7 @@ if documents:
     with st.form("ask"):
         question_slot, depth_slot, button_slot = st.columns([6, 3, 1.2], vertical_alignment="bottom")
         question = question_slot.text_input(
-            "Question", key=state.QUESTION, max_chars=MAX_QUERY_CHARS, placeholder="Ask in your own words"
+            "Question", key=state.QUESTION, placeholder="Ask in your own words"
         )
         retrieve_k = depth_slot.number_input(
             "Candidates (retrieve k)",
