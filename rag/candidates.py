@@ -93,12 +93,13 @@ def whole_passages(corpus: Mapping[str, str]) -> PassagesOf:
     return lambda document_id: (_passage(document_id, 0, corpus[document_id]),)
 
 
-def chunked_passages(corpus: Mapping[str, str], offsets: Offsets) -> PassagesOf:
-    """Return how a document id becomes the passages that its chunks are, by the tokens of `offsets`."""
+def chunked_passages(corpus: Mapping[str, str], offsets: Offsets, *, room: int) -> PassagesOf:
+    """Return how a document id becomes the passages that its chunks are, as `split` makes them."""
 
     def passages(document_id: str) -> tuple[Passage, ...]:
         document = Document(id=document_id, name=document_id, kind="text", text=corpus[document_id])
-        return tuple(_passage(document_id, chunk.start, chunk.text) for chunk in split(document, offsets))
+        chunks = split(document, offsets, room=room)
+        return tuple(_passage(document_id, chunk.start, chunk.text) for chunk in chunks)
 
     return passages
 

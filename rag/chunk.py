@@ -14,6 +14,7 @@ TARGET_TOKENS = 220
 OVERLAP_TOKENS = 40
 MAX_TOKENS = 384
 _SECTION_TOKENS = 100  # a chunk with this much ends at the next heading
+_LEAST_ROOM = 16  # no embedder reads less
 _STRETCH = 1.3  # a section this much over the target stays whole: a short tail would say little
 _WINDOW = 0.6  # a break is looked for from this share of the target on
 
@@ -36,6 +37,19 @@ Offsets = Callable[[str], Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
+class _Limits:
+    """How long chunks are, in tokens: about `target`, with `overlap` of the one before, never over `most`.
+
+    A chunk that holds `section` ends at the next heading.
+    """
+
+    most: int
+    target: int
+    overlap: int
+    section: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Units:
     """A document's tokens, as places where it may be cut.
 
@@ -48,34 +62,48 @@ class _Units:
     weights: list[int]
 
 
-def split(document: Document, offsets: Offsets) -> tuple[Chunk, ...]:
-    """Return the chunks of `document`, in order: about 220 tokens each, never over 384.
+def split(document: Document, offsets: Offsets, *, room: int = MAX_TOKENS) -> tuple[Chunk, ...]:
+    """Return the chunks of `document`, in order: about 220 tokens each, never over 384 or `room`.
 
-    `offsets` gives the character spans of a text's tokens, as `Embedder.offsets` does. A chunk ends at
+    `offsets` gives the character spans of a text's tokens, as `Embedder.offsets` does; `room` is how many
+    of them the embedder reads, and in a small one the chunks are shorter throughout. A chunk ends at
     a heading, paragraph, sentence or line before it ends at a word. Inside a section each chunk begins
     with up to 40 tokens of the one before; every character but white space is in some chunk.
     """
     text = document.text
-    units = _measure(document, offsets)
+    limits = _limits(room)
+    units = _measure(document, offsets, limits)
     paths = _heading_paths(document)
     chunks: list[Chunk] = []
     first, n_units = 0, len(units.starts) - 1
     while first < n_units:
-        last = _end_of_chunk(units, first)
-        while (tokens := len(offsets(text[units.starts[first] : units.starts[last]]))) > MAX_TOKENS:
+        last = _end_of_chunk(units, first, limits)
+        while (tokens := len(offsets(text[units.starts[first] : units.starts[last]]))) > limits.most:
             if last == first + 1:
                 break
             last = _best_break(units, first, int((last - first) * 0.4), int((last - first) * 0.8))
         start, end = _strip(text, units.starts[first], units.starts[last])
         if start < end:
             chunks.append(_chunk(document, paths, start, end, tokens))
-        first = last if units.breaks[last] == _HEADING or last == n_units else _overlap(units, first, last)
+        at_end = units.breaks[last] == _HEADING or last == n_units
+        first = last if at_end else _overlap(units, first, last, limits)
     return tuple(chunks)
 
 
-def _measure(document: Document, offsets: Offsets) -> _Units:
+def _limits(room: int) -> _Limits:
+    """Return the limits for an embedder that reads `room` tokens."""
+    most = min(MAX_TOKENS, max(room, _LEAST_ROOM))
+    # A section that stays whole should fit too.
+    share = min(1.0, most / (TARGET_TOKENS * _STRETCH))
+    return _Limits(
+        most, int(TARGET_TOKENS * share), int(OVERLAP_TOKENS * share), int(_SECTION_TOKENS * share)
+    )
+
+
+def _measure(document: Document, offsets: Offsets, limits: _Limits) -> _Units:
     text = document.text
-    spans = list(_pieces(text, offsets(text)))
+    # A piece has about a token for each character at the worst.
+    spans = list(_pieces(text, offsets(text), min(_PIECE_CHARS, limits.most)))
     headings = [heading.start for heading in document.headings]
     starts = [0] + [start for start, _, _ in spans[1:]] + [len(text)] if spans else [0]
     breaks = [_HEADING]
@@ -87,19 +115,21 @@ def _measure(document: Document, offsets: Offsets) -> _Units:
     return _Units(starts, breaks, weights)
 
 
-def _pieces(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+def _pieces(text: str, spans: Sequence[tuple[int, int]], most_chars: int) -> list[tuple[int, int, int]]:
     """Return `spans` as (start, end, tokens) that begin where the one before ended or later.
 
-    Tokens that share characters become one; long stretches without a break are cut.
+    Tokens that share characters become one; stretches without a break that are longer than `most_chars`
+    are cut.
     """
+    most_tokens = most_chars * _PIECE_TOKENS // _PIECE_CHARS
     pieces: list[tuple[int, int, int]] = []
     reached = 0
     for start, end in [*spans, (len(text), len(text))]:
-        for at in _uncovered(text, reached, start):
-            pieces.append((at, min(at + _PIECE_CHARS, start), _PIECE_TOKENS))
-        if end - start > _PIECE_CHARS:
-            cuts = range(start, end, _PIECE_CHARS)
-            pieces += [(at, min(at + _PIECE_CHARS, end), _PIECE_TOKENS) for at in cuts]
+        for at in _uncovered(text, reached, start, most_chars):
+            pieces.append((at, min(at + most_chars, start), most_tokens))
+        if end - start > most_chars:
+            cuts = range(start, end, most_chars)
+            pieces += [(at, min(at + most_chars, end), most_tokens) for at in cuts]
         elif start < reached and pieces:
             before = pieces.pop()
             pieces.append((before[0], max(before[1], end), before[2] + 1))
@@ -109,12 +139,12 @@ def _pieces(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int,
     return pieces or ([(0, len(text), 1)] if text.strip() else [])
 
 
-def _uncovered(text: str, start: int, end: int) -> Sequence[int]:
+def _uncovered(text: str, start: int, end: int, most_chars: int) -> Sequence[int]:
     """Return where to cut a stretch that has no token; none when it is short or only white space."""
-    if end - start <= _PIECE_CHARS:
+    if end - start <= most_chars:
         return ()
     left, right = _strip(text, start, end)
-    return range(left, right, _PIECE_CHARS)
+    return range(left, right, most_chars)
 
 
 def _break_between(text: str, end: int, start: int) -> int:
@@ -140,15 +170,15 @@ def _looks_like_title(text: str, end: int) -> bool:
     return len(line) <= _TITLE_CHARS and not _SENTENCE_END.search(line)
 
 
-def _end_of_chunk(units: _Units, first: int) -> int:
+def _end_of_chunk(units: _Units, first: int, limits: _Limits) -> int:
     """Return the unit before which the chunk that begins at unit `first` should end."""
     base, n_units = units.weights[first], len(units.starts) - 1
-    section_end = _reached(units, base + _SECTION_TOKENS)
+    section_end = _reached(units, base + limits.section)
     while section_end < n_units and units.breaks[section_end] != _HEADING:
         section_end += 1
-        if units.weights[section_end] - base > TARGET_TOKENS * _STRETCH:
-            earliest = _reached(units, base + int(TARGET_TOKENS * _WINDOW)) - first
-            latest = _reached(units, base + TARGET_TOKENS) - first
+        if units.weights[section_end] - base > limits.target * _STRETCH:
+            earliest = _reached(units, base + int(limits.target * _WINDOW)) - first
+            latest = _reached(units, base + limits.target) - first
             return _best_break(units, first, earliest, latest)
     return section_end
 
@@ -164,19 +194,19 @@ def _best_break(units: _Units, first: int, earliest: int, latest: int) -> int:
     return max(window, key=lambda unit: (units.breaks[unit], unit))
 
 
-def _overlap(units: _Units, first: int, last: int) -> int:
+def _overlap(units: _Units, first: int, last: int, limits: _Limits) -> int:
     """Return the unit at which the chunk after the one that ended before `last` begins.
 
-    That is up to 40 tokens back: at a sentence's start if one gives at least half of them, otherwise
-    at the earliest word.
+    That is up to `limits.overlap` tokens back: at a sentence's start if one gives at least half of them,
+    otherwise at the earliest word.
     """
     end = units.weights[last]
-    back = bisect_left(units.weights, end - OVERLAP_TOKENS)
+    back = bisect_left(units.weights, end - limits.overlap)
     window = [unit for unit in range(max(back, first + 1), last) if units.breaks[unit] > _INSIDE]
     sentences = [
         unit
         for unit in window
-        if units.breaks[unit] >= _SENTENCE and end - units.weights[unit] >= OVERLAP_TOKENS // 2
+        if units.breaks[unit] >= _SENTENCE and end - units.weights[unit] >= limits.overlap // 2
     ]
     return min(sentences or window or [last])
 

@@ -180,7 +180,7 @@ def _passages_of(job: _Job) -> PassagesOf:
         return whole_passages(job.data.corpus)
     if job.embedder is None:
         raise ValueError("chunking needs an embedder, for its tokenizer")
-    return chunked_passages(job.data.corpus, job.embedder.offsets)
+    return chunked_passages(job.data.corpus, job.embedder.offsets, room=job.embedder.passage_room)
 
 
 def _embed(job: _Job, embedder: Embedder, passages: Sequence[Passage], rows: VectorRows) -> None:

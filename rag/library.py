@@ -1,25 +1,30 @@
 """Collections of documents: added once, found again, never half there."""
 
+import shlex
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.chunk import split
 from rag.embed import Embedder
-from rag.errors import DocumentError, LibraryError, NotFoundError, TooLargeError
+from rag.embedders import Embedders
+from rag.errors import DocumentError, LibraryError, ModelError, NotFoundError, TooLargeError
+from rag.index import VectorIndex
 from rag.live_index import LiveIndexes
+from rag.names import check_collection_name, file_name, free_name
 from rag.parse import parse
-from rag.parse.clean import clean
 from rag.records import Chunk, Document, DocumentInfo, FileOutcome, FileStatus, Passage
-from rag.store import Store
+from rag.retrieve import Nearest
+from rag.store import EmbedderRef, Store
 from rag.wording import counted
 
-MAX_NAME_CHARS = 200
 _EMBED_BLOCK = 16  # chunks between two reports of progress
 
 # (file name, chunks embedded, chunks in all); both 0 when the file's turn begins
@@ -36,27 +41,61 @@ class SourceFile:
     read: Callable[[], bytes]
 
 
-class Library:
-    """The store, and the vector indexes derived from it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Searcher:
+    """A collection as one question finds it: the embedder of its vectors, and the search in them.
 
-    Safe between threads; a change made by another process is seen at the next search.
+    The two stay together: re-embedded meanwhile, the collection is searched as it was.
     """
 
-    def __init__(self, store: Store, embedder: Embedder, *, home: Path, max_file_bytes: int) -> None:
-        self._store = store
-        self._embedder = embedder
+    embedder: Embedder
+    nearest: Nearest
+
+
+class Library:
+    """The store, and the vector indexes derived from it: each collection with an embedder of its own.
+
+    Safe between threads; a change made by another process is seen at the next search. `ingesting` is
+    held while a file is added.
+    """
+
+    def __init__(self, store: Store, embedders: Embedders, *, home: Path, max_file_bytes: int) -> None:
+        self.store = store
+        self.embedders = embedders
+        self.ingesting = threading.Lock()
         self._max_file_bytes = max_file_bytes
-        self._indexes = LiveIndexes(store, home / "index", model=embedder.info.sha256, dim=embedder.dim)
+        self._indexes = LiveIndexes(store, home / "index")
         self._searching = threading.Lock()
-        self._ingesting = threading.Lock()
 
     def collections(self) -> tuple[str, ...]:
         """Return the names of the collections, sorted."""
-        return self._store.collections()
+        return self.store.collections()
 
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
         """Return the documents of `collection`, in order of name; none for one that does not exist."""
-        return self._store.documents(collection)
+        return self.store.documents(collection)
+
+    def embedder_ref(self, collection: str) -> EmbedderRef | None:
+        """Return which embedder the collection's vectors came from; None where there are none yet."""
+        state = self.store.state(collection)
+        return state.embedder if state else None
+
+    def embedder(self, collection: str) -> Embedder:
+        """Return the collection's own embedder; the default one where there are no vectors yet.
+
+        Raises LibraryError when it is not on this machine.
+        """
+        ref = self.embedder_ref(collection)
+        if ref is None:
+            return self.embedders.default
+        try:
+            return self.embedders.of(ref.id, ref.sha256)
+        except ModelError as exc:
+            raise LibraryError(
+                f"Collection {collection!r} can neither be searched nor added to, because the embedder of "
+                "its vectors is not here. Re-embed it with one that is (python -m rag reembed ID "
+                f"--collection {shlex.quote(collection)}), or bring that one back. {exc}"
+            ) from exc
 
     def ingest(
         self,
@@ -72,38 +111,48 @@ class Library:
         takes the place of an older one of its name, but not of one that came in the same call. Raises
         LibraryError when nothing can be added to `collection`.
         """
-        _check_collection_name(collection)
-        if collection in self.collections():
-            self.load(collection)  # refuses a collection that another embedder made
+        check_collection_name(collection)
+        self.embedder(collection)  # refuses a collection whose embedder is not here
         outcomes: list[FileOutcome] = []
         for file in files:
             taken = {outcome.document for outcome in outcomes}
-            with self._ingesting:
+            with self.ingesting:
                 outcomes.append(self._ingest_one(file, collection, taken, on_progress))
             if on_outcome:
                 on_outcome(outcomes[-1])
-        self._save_index(collection)
+        if collection in self.collections():
+            self.searcher(collection)
+            self.save_index(collection)
         return tuple(outcomes)
 
     def _ingest_one(
         self, file: SourceFile, collection: str, taken: set[str | None], on_progress: OnProgress | None
     ) -> FileOutcome:
-        name = _clean_name(file.name)
+        name = file_name(file.name)
         if on_progress:
             on_progress(name, 0, 0)
         try:
             data = self._read(file, name)
             document_id = sha256(data).hexdigest()
-            if held_as := self._store.name_of(collection, document_id):
+            if held_as := self.store.name_of(collection, document_id):
                 return self._unchanged(name, held_as, collection, document_id)
-            document = parse(_free_name(name, taken), data)
-            chunks = split(document, self._embedder.offsets)
-            vectors = self._embed(document.name, chunks, on_progress)
-            status = self._put(document, chunks, vectors, collection, len(data))
+            document = parse(free_name(name, taken), data)
+            embedder = self.embedder(collection)
+            chunks = split(document, embedder.offsets, room=embedder.passage_room)
+            vectors = _embed(embedder, document.name, chunks, on_progress)
+            with self._searching:  # a search that has found the older version still gets to read it
+                status = self.store.put_document(
+                    collection,
+                    document,
+                    size_bytes=len(data),
+                    chunks=chunks,
+                    vectors=vectors,
+                    embedder=embedder.info,
+                )
         except (DocumentError, LibraryError) as exc:
             return FileOutcome(name, "failed", str(exc))
         if status == "unchanged":  # another process was faster, perhaps under another name
-            held_as = self._store.name_of(collection, document_id) or name
+            held_as = self.store.name_of(collection, document_id) or name
             return self._unchanged(name, held_as, collection, document_id)
         return _ingested(name, document, len(chunks), status)
 
@@ -125,92 +174,106 @@ class Library:
 
     def _unchanged(self, name: str, held_as: str, collection: str, document_id: str) -> FileOutcome:
         known_as = "" if held_as == name else f" as {held_as}"
-        chunks = len(self._store.chunk_keys(collection, document_id=document_id))
+        chunks = len(self.store.chunk_keys(collection, document_id=document_id))
         message = f"{name} is already there{known_as}."
         return FileOutcome(name, "unchanged", message, document_id, held_as, chunks=chunks)
-
-    def _put(
-        self,
-        document: Document,
-        chunks: Sequence[Chunk],
-        vectors: NDArray[np.float32],
-        collection: str,
-        size_bytes: int,
-    ) -> FileStatus:
-        with self._searching:  # a search that has found the older version still gets to read it
-            return self._store.put_document(
-                collection,
-                document,
-                size_bytes=size_bytes,
-                chunks=chunks,
-                vectors=vectors,
-                model=self._embedder.info.sha256,
-            )
-
-    def _embed(
-        self, name: str, chunks: Sequence[Chunk], on_progress: OnProgress | None
-    ) -> NDArray[np.float32]:
-        vectors = np.empty((len(chunks), self._embedder.dim), dtype=np.float32)
-        for at in range(0, len(chunks), _EMBED_BLOCK):
-            block = chunks[at : at + _EMBED_BLOCK]
-            vectors[at : at + len(block)] = self._embedder.embed_passages([c.text for c in block]).vectors
-            if on_progress:
-                on_progress(name, at + len(block), len(chunks))
-        return vectors
 
     def delete(self, document_id: str, *, collection: str) -> str:
         """Delete a document and return its name. Raises NotFoundError when it is not there."""
         name = self._name_of(document_id, collection)
         with self._searching:
-            self._store.delete_document(collection, document_id)
-        self._save_index(collection)
+            self.store.delete_document(collection, document_id)
+        self.save_index(collection)
         return name
 
-    def nearest(
-        self, vector: NDArray[np.float32], k: int, *, collection: str, document_id: str | None = None
-    ) -> list[tuple[Passage, float]]:
-        """Return the at most `k` passages of `collection` nearest to `vector`, best first, with cosines.
+    def searcher(self, collection: str, *, document_id: str | None = None) -> Searcher:
+        """Return what one question needs to search `collection`, brought into memory and up to date.
 
-        With `document_id`, only that document's. Raises NotFoundError for an unknown collection or
-        document.
+        With `document_id`, only that document is searched; `nearest` raises NotFoundError for an unknown
+        one. Raises NotFoundError for an unknown collection, LibraryError when its embedder is not here.
         """
-        with self._searching:
-            index = self._indexes.current(collection)
+        index = None
+        while index is None:  # until nobody re-embeds the collection between the two steps
+            embedder = self.embedder(collection)
+            index = self._index(collection, embedder)
+        search = partial(self._nearest, collection, document_id, embedder, index)
+        return Searcher(embedder, search)
+
+    def _index(self, collection: str, embedder: Embedder) -> VectorIndex | None:
+        with self._standing_still():
+            before = self._indexes.model(collection)
+            index = self._current(collection, embedder)
+        if before not in (None, embedder.info.sha256):
+            self.release(str(before))
+        return index
+
+    def _nearest(
+        self,
+        collection: str,
+        document_id: str | None,
+        embedder: Embedder,
+        index: VectorIndex,
+        vector: NDArray[np.float32],
+        k: int,
+    ) -> list[tuple[Passage, float]]:
+        """Return the at most `k` passages nearest to `vector` of `embedder`, best first, with cosines."""
+        with self._standing_still():
+            # Re-embedded since: the question's vector belongs to the older vectors, still in `index`.
+            current = self._current(collection, embedder)
+            index = index if current is None else current
             within = None
             if document_id is not None:
                 self._name_of(document_id, collection)
-                within = self._store.chunk_keys(collection, document_id=document_id).tolist()
+                within = self.store.chunk_keys(collection, document_id=document_id).tolist()
             keys, cosines = index.search(vector, k, within=within)
-            passages = self._store.passages(keys)
+            passages = self.store.passages(keys)
         return list(zip(passages, cosines.tolist(), strict=True))
 
-    def close(self) -> None:
-        """Close the library's file; the library cannot be used afterwards."""
-        self._store.close()
+    def _current(self, collection: str, embedder: Embedder) -> VectorIndex | None:
+        return self._indexes.current(collection, model=embedder.info.sha256, dim=embedder.dim)
+
+    @contextmanager
+    def _standing_still(self) -> Iterator[None]:
+        """Keep other threads from the indexes, and let everything be read from one state of the store."""
+        with self._searching, self.store.snapshot():
+            yield
+
+    def release(self, fingerprint: str) -> None:
+        """Let go of the embedder with this fingerprint, unless a collection needs it."""
+        if all(not s.embedder or s.embedder.sha256 != fingerprint for s in self.store.states()):
+            self.embedders.release(fingerprint)
 
     def is_current(self, collection: str) -> bool:
-        """Return whether a search finds the collection's index in memory and up to date."""
+        """Return whether a search finds all that it needs in memory and up to date."""
         with self._searching:
             return self._indexes.is_current(collection)
 
-    def load(self, collection: str) -> None:
-        """Bring the collection's index into memory and up to date, so that a search need not.
+    def close(self) -> None:
+        """Close the library's file; the library cannot be used afterwards."""
+        self.store.close()
 
-        Raises NotFoundError for an unknown collection, LibraryError for one that another embedder made.
-        """
-        with self._searching:
-            self._indexes.current(collection)
-
-    def _save_index(self, collection: str) -> None:
-        with self._searching:
-            if self._store.revision(collection) is not None:
-                self._indexes.save(collection)
+    def save_index(self, collection: str) -> None:
+        """Write the collection's index, if it is in memory, where the next start finds it."""
+        with self._standing_still():
+            self._indexes.save(collection)
 
     def _name_of(self, document_id: str, collection: str) -> str:
-        name = self._store.name_of(collection, document_id)
+        name = self.store.name_of(collection, document_id)
         if name is None:
             raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
         return name
+
+
+def _embed(
+    embedder: Embedder, name: str, chunks: Sequence[Chunk], on_progress: OnProgress | None
+) -> NDArray[np.float32]:
+    vectors = np.empty((len(chunks), embedder.dim), dtype=np.float32)
+    for at in range(0, len(chunks), _EMBED_BLOCK):
+        block = chunks[at : at + _EMBED_BLOCK]
+        vectors[at : at + len(block)] = embedder.embed_passages([c.text for c in block]).vectors
+        if on_progress:
+            on_progress(name, at + len(block), len(chunks))
+    return vectors
 
 
 def _ingested(name: str, document: Document, n_chunks: int, status: FileStatus) -> FileOutcome:
@@ -220,24 +283,3 @@ def _ingested(name: str, document: Document, n_chunks: int, status: FileStatus) 
     notes += ", in place of the older version" if status == "replaced" else ""
     message = f"{name}: {', '.join(size)}{notes}."
     return FileOutcome(name, status, message, document.id, document.name, n_pages, n_chunks)
-
-
-def _check_collection_name(name: str) -> None:
-    if not (0 < len(name) <= 64 and name == clean(name) and "\n" not in name):
-        raise LibraryError(
-            f"{name!r} cannot name a collection: expected 1 to 64 characters, without line breaks, "
-            "control characters or spaces at the ends."
-        )
-
-
-def _clean_name(name: str) -> str:
-    """Return a file's name as it can be stored and shown: one line, at most 200 characters."""
-    return " ".join(clean(name).split())[-MAX_NAME_CHARS:].lstrip() or "unnamed"
-
-
-def _free_name(name: str, taken: set[str | None]) -> str:
-    """Return `name`, numbered if it is `taken`."""
-    path, number, free = PurePath(name), 2, name
-    while free in taken:
-        free, number = str(path.with_stem(f"{path.stem} ({number})")), number + 1
-    return free

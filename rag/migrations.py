@@ -48,6 +48,26 @@ _DOCUMENTS_CHUNKS_VECTORS = (
     )""",
 )
 
+# SQLite cannot change a table's primary key: a new table takes the old one's place.
+_VECTORS_BY_SEVERAL_EMBEDDERS = (
+    "ALTER TABLE collections ADD COLUMN embedder TEXT",  # both are NULL before the first document
+    "ALTER TABLE collections ADD COLUMN embedder_sha256 TEXT",
+    """UPDATE collections SET embedder_sha256 = (
+           SELECT v.model FROM vectors v JOIN chunks k ON k.key = v.chunk
+           JOIN documents d ON d.key = k.document WHERE d.collection = collections.key LIMIT 1)""",
+    # Until now there was no other one.
+    "UPDATE collections SET embedder = 'BAAI/bge-small-en-v1.5' WHERE embedder_sha256 IS NOT NULL",
+    """CREATE TABLE vectors_by_model (
+        chunk INTEGER NOT NULL REFERENCES chunks(key) ON DELETE CASCADE,
+        model TEXT NOT NULL,  -- sha256 of the embedder
+        vector BLOB NOT NULL,  -- float32, little-endian
+        PRIMARY KEY (chunk, model)
+    )""",
+    "INSERT INTO vectors_by_model SELECT chunk, model, vector FROM vectors",
+    "DROP TABLE vectors",
+    "ALTER TABLE vectors_by_model RENAME TO vectors",
+)
+
 
 def m001_documents_chunks_vectors(db: sqlite3.Connection) -> None:
     """Collections of documents, their pages, chunks and vectors.
@@ -58,7 +78,16 @@ def m001_documents_chunks_vectors(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_documents_chunks_vectors,)
+def m002_vectors_by_several_embedders(db: sqlite3.Connection) -> None:
+    """Vectors by several embedders side by side; a collection names the one it is searched with."""
+    for statement in _VECTORS_BY_SEVERAL_EMBEDDERS:
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_documents_chunks_vectors,
+    m002_vectors_by_several_embedders,
+)
 
 
 def migrate(db: sqlite3.Connection) -> None:

@@ -7,14 +7,13 @@ import textwrap
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine import installed
 from tokenizers import Tokenizer
 
 from rag.chunk import MAX_TOKENS, OVERLAP_TOKENS, split
-from rag.models.cache import locate
-from rag.models.catalog import CATALOG
 from rag.records import Chunk, Document, Heading, Page
 
-TOKENIZER = Tokenizer.from_file(str(locate(CATALOG[0]).tokenizer))
+TOKENIZER = Tokenizer.from_file(str(installed("embed").tokenizer))
 TOKENIZER.no_padding()
 TOKENIZER.no_truncation()
 
@@ -31,8 +30,10 @@ def offsets(text: str) -> list[tuple[int, int]]:
     return list(TOKENIZER.encode(text, add_special_tokens=False).offsets)
 
 
-def chunks_of(text: str, **parts: tuple[Page, ...] | tuple[Heading, ...]) -> tuple[Chunk, ...]:
-    return split(Document(id="d", name="d.txt", kind="txt", text=text, **parts), offsets)
+def chunks_of(
+    text: str, *, room: int = MAX_TOKENS, pages: tuple[Page, ...] = (), headings: tuple[Heading, ...] = ()
+) -> tuple[Chunk, ...]:
+    return split(Document("d", "d.txt", "txt", text, pages, headings), offsets, room=room)
 
 
 @settings(max_examples=150, deadline=None)
@@ -42,6 +43,16 @@ def test_every_chunk_is_its_span_and_fits_the_model(text: str) -> None:
         assert text[chunk.start : chunk.end] == chunk.text
         assert chunk.tokens == len(offsets(chunk.text)) <= MAX_TOKENS
         assert chunk.text == chunk.text.strip() != ""
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=3000), PROSE), st.integers(16, 600))
+def test_every_chunk_fits_a_small_window_and_nothing_is_left_out(text: str, room: int) -> None:
+    covered = [False] * len(text)
+    for chunk in chunks_of(text, room=room):
+        assert chunk.tokens == len(offsets(chunk.text)) <= min(room, MAX_TOKENS)
+        covered[chunk.start : chunk.end] = [True] * (chunk.end - chunk.start)
+    assert all(seen or char.isspace() for seen, char in zip(covered, text, strict=True))
 
 
 @settings(max_examples=150, deadline=None)
@@ -67,6 +78,19 @@ def test_a_long_text_gives_chunks_near_the_target_with_an_overlap() -> None:
     for before, after in itertools.pairwise(chunks):
         shared = before.text[after.start - before.start :]
         assert 20 <= len(offsets(shared)) <= OVERLAP_TOKENS
+
+
+@pytest.mark.parametrize("room", [MAX_TOKENS, 510, 8190])
+def test_in_a_larger_window_chunks_stay_as_they_are(room: int) -> None:
+    assert chunks_of(SENTENCE * 120, room=room) == chunks_of(SENTENCE * 120)
+
+
+def test_in_a_small_window_chunks_are_near_a_smaller_target_with_a_smaller_overlap() -> None:
+    chunks = chunks_of(SENTENCE * 120, room=126)
+    assert all(55 <= chunk.tokens <= 126 for chunk in chunks)
+    for before, after in itertools.pairwise(chunks):
+        shared = before.text[after.start - before.start :]
+        assert 8 <= len(offsets(shared)) <= 17
 
 
 def test_a_chunk_ends_at_a_sentence_before_a_word() -> None:

@@ -1,5 +1,6 @@
 """The library: each file once, whole or not at all, and an index that never lags behind."""
 
+import os
 import random
 import shutil
 import signal
@@ -16,14 +17,17 @@ import pytest
 from files import text_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine import Machine, make_embedder
 from numpy.typing import NDArray
 
-from rag.config import Settings
+from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.embed import Embedder
-from rag.errors import LibraryError, NotFoundError
+from rag.embedders import Embedders
+from rag.errors import LibraryError, ModelError, NotFoundError
 from rag.library import Library, SourceFile
 from rag.records import FileOutcome
 from rag.service import build, open_library
+from rag.store import EmbedderRef
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = {name: f"The {name} has a chapter of its own in this book." for name in ("boiler", "museum", "pasta")}
@@ -41,13 +45,19 @@ def boiler(embedder: Embedder) -> Vector:
     return embedder.embed_query("which chapter is about the boiler?")
 
 
+@pytest.fixture(scope="module")
+def other() -> Embedder:
+    """A second embedder, with a small window."""
+    return make_embedder("another/embedder", "f" * 64, max_tokens=128)
+
+
 @pytest.fixture
-def again(embedder: Embedder, tmp_path: Path) -> Iterator[Callable[[], Library]]:
+def again(embedders: Embedders, tmp_path: Path) -> Iterator[Callable[..., Library]]:
     """Opens the library in `tmp_path` once more, with a connection and an index of its own."""
     opened: list[Library] = []
 
-    def open_again() -> Library:
-        opened.append(open_library(Settings(home=tmp_path), embedder))
+    def open_again(embedders: Embedders = embedders) -> Library:
+        opened.append(open_library(Settings(home=tmp_path), embedders))
         return opened[-1]
 
     yield open_again
@@ -63,7 +73,7 @@ def add(library: Library, name: str, text: str, collection: str = "c") -> FileOu
 def found(library: Library, vector: Vector, collection: str = "c") -> list[tuple[str, str, float]]:
     return [
         (passage.document, passage.text, cosine)
-        for passage, cosine in library.nearest(vector, 1000, collection=collection)
+        for passage, cosine in library.searcher(collection).nearest(vector, 1000)
     ]
 
 
@@ -134,23 +144,21 @@ def test_collections_are_separate_even_with_the_same_document(library: Library, 
 
 def test_one_documents_passages_can_be_searched_alone(library: Library, boiler: Vector) -> None:
     ids = [add(library, f"{name}.txt", text).document_id for name, text in TEXTS.items()]
-    hits = library.nearest(boiler, 10, collection="c", document_id=ids[2])
+    hits = library.searcher("c", document_id=ids[2]).nearest(boiler, 10)
     assert [passage.document for passage, _ in hits] == ["pasta.txt"]
 
 
 @pytest.mark.parametrize("collection", ["none", "", "\ud800"])
-def test_an_unknown_collection_is_answered_with_the_known_ones(
-    library: Library, boiler: Vector, collection: str
-) -> None:
+def test_an_unknown_collection_is_answered_with_the_known_ones(library: Library, collection: str) -> None:
     add(library, "a.txt", TEXTS["boiler"])
     with pytest.raises(NotFoundError, match=r"There is no collection .* Collections: c\.$"):
-        library.nearest(boiler, 10, collection=collection)
+        library.searcher(collection)
 
 
 def test_an_unknown_document_cannot_be_searched(library: Library, boiler: Vector) -> None:
     add(library, "a.txt", TEXTS["boiler"])
     with pytest.raises(NotFoundError, match="holds no document"):
-        library.nearest(boiler, 10, collection="c", document_id="0" * 64)
+        library.searcher("c", document_id="0" * 64).nearest(boiler, 10)
 
 
 # Files as they come
@@ -262,7 +270,7 @@ def test_after_every_step_a_search_finds_what_the_store_holds(
     held: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         chosen = Settings(home=Path(folder))
-        library = open_library(chosen, embedder)
+        library = open_library(chosen, Machine(embedder).embedders())
         for step, name, text in [("add", "first.txt", "The first text."), *steps]:
             if step == "add":
                 change_as_expected(library, held, name, text)
@@ -272,7 +280,7 @@ def test_after_every_step_a_search_finds_what_the_store_holds(
                 library.close()
                 if step == "lose the index":
                     shutil.rmtree(chosen.home / "index", ignore_errors=True)
-                library = open_library(chosen, embedder)
+                library = open_library(chosen, Machine(embedder).embedders())
             check_search(library, held, embedder)
         library.close()
 
@@ -356,34 +364,16 @@ def test_where_no_index_file_can_be_written_documents_are_added_all_the_same(
     assert len(found(library, boiler)) == 1
 
 
-def test_vectors_of_another_model_are_neither_searched_nor_added_to(
-    library: Library, again: Callable[[], Library], boiler: Vector, tmp_path: Path
+def test_what_a_killed_saving_left_behind_is_swept_when_the_library_opens(
+    library: Library, again: Callable[..., Library], tmp_path: Path
 ) -> None:
     add(library, "a.txt", TEXTS["boiler"])
-    change(tmp_path, "UPDATE vectors SET model = 'another'")
-    opened = again()
-    for act in (lambda: add(opened, "b.txt", TEXTS["pasta"]), lambda: found(opened, boiler)):
-        with pytest.raises(LibraryError, match=r"1 chunk of collection 'c' .* Set RAG_EMBEDDER back"):
-            act()
-    assert names(opened) == ["a.txt"]
-
-
-def test_a_collection_of_another_model_keeps_no_server_from_starting(
-    library: Library, boiler: Vector, tmp_path: Path
-) -> None:
-    add(library, "a.txt", TEXTS["boiler"], "foreign")
-    add(library, "a.txt", TEXTS["boiler"], "own")
-    change(
-        tmp_path,
-        """UPDATE vectors SET model = 'another' WHERE chunk IN (
-               SELECT k.key FROM chunks k JOIN documents d ON d.key = k.document
-               JOIN collections c ON c.key = d.collection WHERE c.name = 'foreign')""",
-    )
-    started = build(Settings(home=tmp_path, threads=1))
-    started.warm_up()
-    assert started.library.is_current("own")
-    assert not started.library.is_current("foreign")
-    started.close()
+    left_over, being_written = tmp_path / "index" / "old.partial", tmp_path / "index" / "new.partial"
+    for path in (left_over, being_written):
+        path.write_bytes(b"half an index")
+    os.utime(left_over, (0, 0))
+    again()
+    assert (left_over.exists(), being_written.exists()) == (False, True)
 
 
 def test_a_search_beside_replacements_always_finds_one_version(library: Library, boiler: Vector) -> None:
@@ -398,18 +388,106 @@ def test_a_search_beside_replacements_always_finds_one_version(library: Library,
     assert set(seen) == {1}
 
 
+# Collections with embedders of their own
+
+
+def test_a_new_collection_has_the_default_embedder(library: Library, embedder: Embedder) -> None:
+    assert library.embedder("c") is embedder
+    assert library.embedder_ref("c") is None
+    add(library, "a.txt", TEXTS["boiler"])
+    assert library.embedder_ref("c") == EmbedderRef(embedder.info.id, embedder.info.sha256)
+
+
+def test_a_collection_keeps_its_embedder_when_another_is_the_default(
+    library: Library, again: Callable[..., Library], embedder: Embedder, other: Embedder, boiler: Vector
+) -> None:
+    add(library, "a.txt", TEXTS["boiler"])
+    machine = Machine(embedder, other)
+    opened = again(machine.embedders(other.info.id))
+    assert (opened.embedder("c"), opened.embedder("new")) == (embedder, other)
+    assert add(opened, "b.txt", TEXTS["pasta"]).status == "added"
+    assert opened.searcher("c").embedder is embedder
+    assert len(found(opened, boiler)) == 2
+
+
+def test_chunks_follow_the_window_of_the_collections_embedder(
+    library: Library, again: Callable[..., Library], other: Embedder
+) -> None:
+    prose = "The boiler on the second floor needs a valve. " * 100
+    small = again(Machine(other).embedders(other.info.id))
+    assert 2 * add(library, "a.txt", prose).chunks < add(small, "a.txt", prose, "small").chunks
+    texts = [text for _, text in small.store.texts(small.store.chunk_keys("small"))]
+    assert max(len(other.offsets(text)) for text in texts) <= other.passage_room == 126
+
+
+@pytest.fixture
+def orphan(library: Library, again: Callable[..., Library], embedder: Embedder, other: Embedder) -> Library:
+    """A library in which the embedder of the collection "orphan" is missing."""
+    add(library, "a.txt", TEXTS["boiler"], "own")
+    add(again(Machine(other).embedders(other.info.id)), "a.txt", TEXTS["museum"], "orphan")
+    return again(Machine(embedder).embedders())
+
+
+def test_a_collection_whose_embedder_is_missing_can_neither_be_searched_nor_added_to(orphan: Library) -> None:
+    expected = (
+        r"'orphan' can neither be searched .*reembed ID --collection orphan.* another/embedder is missing"
+    )
+    for act in (lambda: add(orphan, "b.txt", TEXTS["pasta"], "orphan"), lambda: orphan.searcher("orphan")):
+        with pytest.raises(LibraryError, match=expected):
+            act()
+    assert names(orphan, "orphan") == ["a.txt"]
+
+
+def test_a_collection_whose_embedder_is_missing_costs_only_itself(orphan: Library, boiler: Vector) -> None:
+    (info,) = orphan.documents("orphan")
+    assert orphan.delete(info.id, collection="orphan") == "a.txt"
+    assert orphan.documents("orphan") == ()
+    assert [name for name, *_ in found(orphan, boiler, "own")] == ["a.txt"]
+
+
+def test_a_collection_of_the_same_model_with_another_fingerprint_is_refused(
+    library: Library, again: Callable[..., Library]
+) -> None:
+    add(library, "a.txt", TEXTS["boiler"])
+    newer = make_embedder(DEFAULT_EMBEDDER, "e" * 64)
+    with pytest.raises(LibraryError, match=r"'c' can neither .* is another one of that name"):
+        again(Machine(newer).embedders()).searcher("c")
+
+
+def test_without_a_default_embedder_only_new_collections_cannot_be_made(
+    library: Library, again: Callable[..., Library], embedder: Embedder, boiler: Vector
+) -> None:
+    add(library, "a.txt", TEXTS["boiler"])
+    opened = again(Machine(embedder).embedders("not/here"))
+    assert len(found(opened, boiler)) == 1
+    with pytest.raises(ModelError, match="not/here is missing"):
+        add(opened, "a.txt", TEXTS["boiler"], "new")
+
+
+def test_a_collection_of_another_model_keeps_no_server_from_starting(
+    library: Library, again: Callable[..., Library], other: Embedder, tmp_path: Path
+) -> None:
+    add(library, "a.txt", TEXTS["boiler"], "own")
+    add(again(Machine(other).embedders(other.info.id)), "a.txt", TEXTS["museum"], "orphan")
+    started = build(Settings(home=tmp_path, threads=1))
+    started.warm_up()
+    assert started.library.is_current("own")
+    assert not started.library.is_current("orphan")
+    started.close()
+
+
 # Other processes
 
 INGEST = """
 import sys
 from pathlib import Path
-from rag.config import DEFAULT_EMBEDDER, Settings
-from rag.embed import Embedder
+from rag.config import Settings
 from rag.library import SourceFile
-from rag.service import load_model, open_library
+from rag.service import open_embedders, open_library
 
 home, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-library = open_library(Settings(home=home), Embedder(load_model(DEFAULT_EMBEDDER, "embed", threads=1)))
+settings = Settings(home=home, threads=1)
+library = open_library(settings, open_embedders(settings))
 texts = {n: f"Text number {n}.\\n\\n".encode() * 90 for n in range(first, last)}
 files = [SourceFile(f"{n}.txt", len(text), lambda text=text: text) for n, text in texts.items()]
 library.ingest(files, collection="c", on_outcome=lambda outcome: print(outcome.document, flush=True))

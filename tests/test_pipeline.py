@@ -4,16 +4,22 @@ import json
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from files import text_file
+from machine import Machine, make_embedder, make_reranker, relabelled
 
 from rag.config import MAX_RETRIEVE_K
 from rag.errors import NotFoundError, QueryError
-from rag.pipeline import MAX_QUERY_CHARS, checked_query
-from rag.records import SearchResult, StageTime
-from rag.service import Service, build
+from rag.models.session import OnnxModel
+from rag.pipeline import MAX_QUERY_CHARS, Pipeline, checked_query
+from rag.records import Hit, RerankedHit, SearchResult, StageTime
+from rag.rerank import Reranker
+from rag.service import Service, build, open_library
 from rag.timing import Stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,6 +128,59 @@ def test_a_collection_without_documents_has_no_hits(service: Service) -> None:
     result = service.pipeline.search("anything", collection="emptied", retrieve_k=10)
     assert (result.retrieved, result.reranked) == ((), ())
     assert [stage.stage for stage in result.stages] == STAGES
+
+
+# Several models
+
+
+def test_each_collection_is_asked_with_its_own_embedder(service: Service, ask: Ask) -> None:
+    other = make_embedder("another/embedder", "f" * 64)
+    library = open_library(service.settings, Machine(service.embedder, other).embedders(other.info.id))
+    library.ingest([text_file("a.txt", "A text.")], collection="by another")
+    pipeline = Pipeline(library, service.reranker)
+    asked = [pipeline.search("museum", collection=name, retrieve_k=9) for name in (COLLECTION, "by another")]
+    library.close()
+    assert [result.embedder for result in asked] == [service.embedder.info, other.info]
+    assert asked[0].retrieved == ask("museum", k=9).retrieved
+
+
+def test_a_reranker_is_changed_between_two_questions(service: Service, ask: Ask) -> None:
+    other = make_reranker("another/reranker", "f" * 64)
+    pipeline = Pipeline(service.library, service.reranker)
+    before = pipeline.search("museum", collection=COLLECTION, retrieve_k=9)
+    assert pipeline.use_reranker(other) is service.reranker
+    after = pipeline.search("museum", collection=COLLECTION, retrieve_k=9)
+    assert [before.reranker, after.reranker] == [service.reranker.info, pipeline.reranker.info]
+    assert after.reranker == other.info
+
+
+class SlowReranker(Reranker):
+    """Says when it has begun, and when it is done."""
+
+    def __init__(self) -> None:
+        super().__init__(OnnxModel(relabelled("rerank", "a/slow-one", "0" * 64), threads=1))
+        self.began, self.done = threading.Event(), threading.Event()
+
+    def rerank(
+        self, query: str, hits: Sequence[Hit], *, watch: Stopwatch, top_n: int | None = None
+    ) -> tuple[RerankedHit, ...]:
+        self.began.set()
+        time.sleep(0.1)
+        reranked = super().rerank(query, hits, watch=watch, top_n=top_n)
+        self.done.set()
+        return reranked
+
+
+def test_a_running_question_keeps_its_reranker(service: Service, documents: dict[str, str]) -> None:
+    assert documents
+    slow, other = SlowReranker(), make_reranker("another/reranker", "f" * 64)
+    pipeline = Pipeline(service.library, slow)
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(pipeline.search, "museum", collection=COLLECTION, retrieve_k=9)
+        assert slow.began.wait(10)
+        assert pipeline.use_reranker(other) is slow
+        assert slow.done.is_set()
+        assert running.result(10).reranker == slow.info
 
 
 # What cannot be asked

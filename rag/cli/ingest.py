@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from rag.cli.common import add_collection, add_json, as_json, settings_for
-from rag.embed import Embedder
 from rag.library import SourceFile
 from rag.records import FileOutcome
-from rag.service import load_model, open_library
+from rag.service import open_embedders, open_library
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ingest, one line per file; return 1 when a file failed."""
     settings = settings_for(args)
-    embedder = Embedder(load_model(settings.embedder, "embed", threads=settings.threads))
-    library = open_library(settings, embedder)
+    library = open_library(settings, open_embedders(settings))
     try:
         outcomes = library.ingest(
             source_files(args.paths),
