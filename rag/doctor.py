@@ -1,0 +1,152 @@
+"""Examine an installation: what is here, what will survive, what to do."""
+
+import sys
+from pathlib import Path
+
+from rag.config import Settings, usable_cores
+from rag.errors import ModelError
+from rag.machine.capacity import (
+    BASE_BYTES,
+    LOADED_PER_FILE_BYTE,
+    WORKING_BYTES_PER_THREAD,
+    estimated_need,
+    memory_left,
+)
+from rag.machine.findings import Finding
+from rag.machine.packages import exporting_findings, serving_findings
+from rag.machine.places import Place, look
+from rag.models.cache import InstalledModel, locate
+from rag.models.manifest import Task
+
+try:
+    from rag.stored import stored_findings
+except ImportError:  # numpy is missing, as the packages' findings say
+
+    def stored_findings(path: Path, model_cache: Path) -> tuple[Finding, ...]:
+        """Return that the library was not opened."""
+        return (Finding("library", "warn", f"{path} was not opened: a package for that is missing."),)
+
+
+_OLDEST_PYTHON = (3, 11)
+CACHE_ROOM_BYTES = 2_000_000_000
+LIBRARY_ROOM_BYTES = 500_000_000
+
+
+def examine(settings: Settings) -> tuple[Finding, ...]:
+    """Return what is found about this installation under `settings`, topic after topic.
+
+    Nothing is loaded, fetched or made; an existing library is brought up to this release.
+    """
+    models = {name: _model(settings, name) for name in ("embedder", "reranker")}
+    usable = [model for model in models.values() if isinstance(model, InstalledModel)]
+    return (
+        _python_finding(),
+        *serving_findings(),
+        *exporting_findings(),
+        *(_model_finding(name, model) for name, model in models.items()),
+        *_cache_findings(settings, usable),
+        *_library_findings(settings),
+        _preload_finding(settings),
+        _memory_finding(settings, usable),
+        _threads_finding(settings, usable_cores()),
+    )
+
+
+def _python_finding() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= _OLDEST_PYTHON:
+        return Finding("python", "ok", f"Python {version} at {sys.executable}.")
+    sentence = f"Python {version} at {sys.executable} is too old: 3.11 is the oldest that works."
+    return Finding("python", "fail", sentence, "Install Python 3.11 or newer, and start with that one.")
+
+
+def _model(settings: Settings, name: str) -> InstalledModel | ModelError:
+    tasks: dict[str, Task] = {"embedder": "embed", "reranker": "rerank"}
+    try:
+        return locate(getattr(settings, name), tasks[name], settings.model_cache)
+    except ModelError as exc:
+        return exc
+
+
+def _model_finding(topic: str, model: InstalledModel | ModelError) -> Finding:
+    if isinstance(model, ModelError):
+        return Finding(topic, "fail", str(model))
+    return Finding(topic, "ok", f"{model.id}: {_size(model.size_bytes)}, complete, in {model.folder}.")
+
+
+def _cache_findings(settings: Settings, models: list[InstalledModel]) -> tuple[Finding, ...]:
+    topic, place = "model cache", look(settings.model_cache)
+    inside = [model.id for model in models if model.folder.resolve().is_relative_to(place.path)]
+    used = f" In use from there: {', '.join(inside)}." if inside else ""
+    found = [_place_finding(topic, place, used, " Or bake the models into the image: docs/deploy.md.")]
+    if place.kind == "read-only image":
+        return tuple(found)
+    if not place.writable:
+        sentence = f"This process may not write to {place.examined}, so it can export no model."
+        found.append(Finding(topic, "warn", sentence, "Set RAG_MODEL_CACHE to a folder it may write to."))
+    elif (place.free_bytes or 0) < CACHE_ROOM_BYTES and place.free_bytes is not None:
+        found.append(_room_finding(topic, place, CACHE_ROOM_BYTES))
+    return tuple(found)
+
+
+def _library_findings(settings: Settings) -> tuple[Finding, ...]:
+    topic, place = "library", look(settings.home)
+    if not place.writable:
+        sentence = (
+            f"The library cannot be kept in {place.path}: this process may not write to {place.examined}."
+        )
+        remedy = "Set RAG_HOME to a folder that it may write to, or give its user that right."
+        return (Finding(topic, "fail", sentence, remedy),)
+    found = [_place_finding(topic, place)]
+    if place.free_bytes is not None and place.free_bytes < LIBRARY_ROOM_BYTES:
+        found.append(_room_finding(topic, place, LIBRARY_ROOM_BYTES))
+    path = place.path / "library.db"
+    if path.exists():
+        return (*found, *stored_findings(path, settings.model_cache))
+    return (*found, Finding(topic, "ok", "There is no library yet: the first start makes it."))
+
+
+def _place_finding(topic: str, place: Place, used: str = "", way_out: str = "") -> Finding:
+    has_room = place.writable and place.free_bytes is not None
+    room = f" {_size(place.free_bytes or 0)} free." if has_room else ""
+    sentence = place.sentence + used + room
+    if place.survives in ("restart", "nothing"):
+        return Finding(topic, "warn", sentence, place.remedy + way_out)
+    return Finding(topic, "ok", sentence, place.remedy)
+
+
+def _room_finding(topic: str, place: Place, wanted: int) -> Finding:
+    sentence = f"Only {_size(place.free_bytes or 0)} are free at {place.examined}; {_size(wanted)} are wise."
+    return Finding(topic, "warn", sentence, "Make room, or use a larger disk.")
+
+
+def _preload_finding(settings: Settings) -> Finding:
+    if settings.preload:
+        return Finding("preload", "ok", "The models are loaded and warm before the first answer.")
+    sentence = "The first question will wait until the models are loaded: RAG_PRELOAD is false."
+    return Finding("preload", "warn", sentence, "Unset RAG_PRELOAD, or set it to true.")
+
+
+def _memory_finding(settings: Settings, models: list[InstalledModel]) -> Finding:
+    need = estimated_need([model.size_bytes for model in models], threads=settings.threads)
+    left = memory_left()
+    parts = f"{_size(BASE_BYTES)}, {LOADED_PER_FILE_BYTE:g} times their files, and for each of "
+    parts += f"{settings.threads} threads {_size(WORKING_BYTES_PER_THREAD)}"
+    estimate = f"These models want about {_size(need)} (an estimate: {parts})"
+    if left is None:
+        return Finding("memory", "ok", f"{estimate}; this system does not say how much is left.")
+    if need <= left:
+        return Finding("memory", "ok", f"{estimate}; {_size(left)} are left.")
+    remedy = "Give it more memory, choose a smaller model, or set RAG_THREADS lower."
+    return Finding("memory", "warn", f"{estimate}, and only {_size(left)} are left.", remedy)
+
+
+def _threads_finding(settings: Settings, cores: int) -> Finding:
+    if settings.threads <= cores:
+        return Finding("threads", "ok", f"{settings.threads} of {cores} usable cores.")
+    sentence = f"RAG_THREADS is {settings.threads}, but this process may use only {cores} cores."
+    return Finding("threads", "warn", sentence, f"Unset RAG_THREADS, or set it to {cores} at most.")
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

@@ -1,0 +1,1 @@
+"""What the machine has: disks that survive or forget, memory, cores, packages."""

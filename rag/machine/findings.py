@@ -1,0 +1,20 @@
+"""What an examination finds."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    `level` is "fail" only for what keeps the application from starting or answering. `remedy` says what
+    to do, and is empty where there is nothing to do, or where the sentence says it already.
+    """
+
+    topic: str
+    level: Level
+    sentence: str
+    remedy: str = ""

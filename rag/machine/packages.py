@@ -1,0 +1,70 @@
+"""Look at the installed Python packages, importing none of them."""
+
+import re
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rag.machine.findings import Finding
+from rag.models.exporter import PACKAGES
+
+SERVING, EXPORTING = "packages for serving", "packages for exporting"
+_ROOT = Path(__file__).resolve().parents[2]
+_SERVE_FILE, _EXPORT_FILE = "requirements-serve.txt", "requirements.txt"
+_PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)==([^\s#;]+)")
+_PIP = f"{sys.executable} -m pip install"
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A package in the one version that was tried."""
+
+    name: str
+    version: str
+
+
+def pinned(text: str) -> tuple[Pinned, ...]:
+    """Return the pinned packages in the `text` of a requirements file."""
+    return tuple(Pinned(*match.groups()) for line in text.splitlines() if (match := _PINNED.match(line)))
+
+
+def installed_version(name: str) -> str | None:
+    """Return the installed version of the package `name`, None where there is none, or half of one."""
+    try:
+        # Of a package that was half removed, the version is None, whatever its type says.
+        return version(name) or None
+    except PackageNotFoundError:
+        return None
+
+
+def serving_findings(root: Path = _ROOT) -> tuple[Finding, ...]:
+    """Return what is wrong with the packages that serving needs, or one finding that all are well."""
+    try:
+        wanted = pinned((root / _SERVE_FILE).read_text(encoding="utf-8"))
+    except OSError as exc:
+        problem = f"{root / _SERVE_FILE} cannot be read ({exc.strerror}), so no package was looked at."
+        return (Finding(SERVING, "warn", problem, "Copy the file from the release."),)
+    found = {package: installed_version(package.name) for package in wanted}
+    problems = [_problem(package, has) for package, has in found.items() if has != package.version]
+    well = ", ".join(f"{package.name} {package.version}" for package in wanted)
+    return tuple(problems) or (Finding(SERVING, "ok", f"All {len(wanted)} are here: {well}."),)
+
+
+def exporting_findings() -> tuple[Finding, ...]:
+    """Return whether models can be exported with this Python."""
+    missing = [name for name in PACKAGES if installed_version(name) is None]
+    if not missing:
+        return (Finding(EXPORTING, "ok", "All are here: models can be exported."),)
+    sentence = f"Not installed: {', '.join(missing)}. Only exporting a model needs them."
+    return (Finding(EXPORTING, "warn", sentence, f"To export: {_PIP} -r {_EXPORT_FILE}"),)
+
+
+def _problem(package: Pinned, has: str | None) -> Finding:
+    repair = f"{_PIP} {package.name}=={package.version}"
+    if has is None:
+        return Finding(
+            SERVING, "fail", f"{package.name} {package.version} is not installed.", f"Run: {repair}"
+        )
+    sentence = f"{package.name} {has} is installed; this release was tried with {package.version}."
+    return Finding(SERVING, "warn", sentence, f"Run: {repair}")
