@@ -11,9 +11,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from rag.chunk import split
-from rag.config import DEFAULT_EMBEDDER
+from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.models.cache import locate
-from rag.models.catalog import find
 from rag.parse import parse
 
 DATA = Path(__file__).resolve().parent
@@ -21,7 +20,8 @@ DATA = Path(__file__).resolve().parent
 
 def corpus() -> Iterator[tuple[str, str]]:
     """Yield the id and the text of every chunk, files in alphabetical order."""
-    tokenizer = Tokenizer.from_file(str(locate(find(DEFAULT_EMBEDDER, "embed")).tokenizer))
+    model = locate(DEFAULT_EMBEDDER, "embed", Settings().model_cache)
+    tokenizer = Tokenizer.from_file(str(model.tokenizer))
     tokenizer.no_truncation()
     tokenizer.no_padding()
 

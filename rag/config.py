@@ -1,16 +1,25 @@
 """The settings, read once from the environment."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.errors import SettingsError
 
 DEFAULT_EMBEDDER = "BAAI/bge-small-en-v1.5"
 DEFAULT_RERANKER = "cross-encoder/ms-marco-MiniLM-L-12-v2"
+DEFAULT_MODEL_CACHE = "~/.cache/huggingface/onnx"
 MAX_RETRIEVE_K = 1000
 DEFAULT_COLLECTION = "default"
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+
+# A host name or an IPv4 address, one that covers all below it, or every name.
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
+# onnxruntime's (from its import on, a file in the home folder), the Hugging Face libraries', the common one.
+_NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
 _CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
@@ -29,6 +38,8 @@ class Settings:
     threads: int = 1
     preload: bool = True
     max_upload_mb: int = 50
+    model_cache: Path = field(default_factory=lambda: Path(DEFAULT_MODEL_CACHE).expanduser())
+    allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -46,7 +57,21 @@ class Settings:
             threads=_whole(env, "RAG_THREADS", usable_cores(), most=256),
             preload=_truth(env, "RAG_PRELOAD", True),
             max_upload_mb=_whole(env, "RAG_MAX_UPLOAD_MB", 50, most=10_000),
+            model_cache=_folder(env, "RAG_MODEL_CACHE", DEFAULT_MODEL_CACHE),
+            allowed_hosts=_hosts(env, "RAG_ALLOWED_HOSTS"),
         )
+
+
+def present(names: Iterable[str], environ: Mapping[str, str] | None = None) -> frozenset[str]:
+    """Return those of the environment variables `names` that are set and not empty."""
+    env = os.environ if environ is None else environ
+    return frozenset(name for name in names if env.get(name))
+
+
+def forbid_telemetry() -> None:
+    """Tell the libraries that this process and its children import to report to nobody."""
+    for name in _NO_TELEMETRY:
+        os.environ.setdefault(name, "1")
 
 
 def usable_cores() -> int:
@@ -79,6 +104,18 @@ def _folder(env: Mapping[str, str], name: str, default: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError as exc:
         raise SettingsError(name, text, "a folder; there is no such user's home") from exc
+
+
+def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Return this machine's own names, which are always answered, and those that the variable adds."""
+    named = [part.strip().lower() for part in env.get(name, "").split(",") if part.strip()]
+    for host in named:
+        if not _HOST.fullmatch(host):
+            expected = (
+                "host names without scheme or port, separated by commas; *.example.org covers all below it"
+            )
+            raise SettingsError(name, env[name], expected)
+    return tuple(dict.fromkeys([*LOCAL_HOSTS, *named]))
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, *, most: int) -> int:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.models.session import OnnxModel, Output, passage_tokens
+from rag.models.outputs import Output, unit_vector
+from rag.models.session import OnnxModel
 from rag.records import ModelInfo
 
 
@@ -24,29 +25,41 @@ class Embeddings:
 
 
 class Embedder:
-    """A bi-encoder with CLS pooling. Each row depends on its own text alone."""
+    """A bi-encoder. Each row depends on its own text alone."""
 
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
-        self.info = ModelInfo(model.spec.id, model.spec.graph.sha256, model.backend)
+        self._reading = model.model.reading
+        self.info = ModelInfo(model.model.id, model.model.sha256, model.backend)
         self.dim = int(model.output_dim)
+        self.passage_room = model.room(self._reading.passage_prefix)
 
     @property
     def used(self) -> bool:
         """Whether the model has embedded anything in this process."""
         return self._model.used
 
+    def close(self) -> None:
+        """Let go of the model's memory; nothing can be embedded afterwards."""
+        self._model.close()
+
     def embed_query(self, query: str) -> NDArray[np.float32]:
         """Return the question as a unit vector, float32 [dim]; the model's query prefix is added here."""
-        return self._model.run(self._model.encode([self._model.spec.query_prefix + query]), _unit_cls)[0]
+        return self._model.run(self._model.encode_texts([query], self._reading.query_prefix), self._unit)[0]
 
     def embed_passages(self, texts: Sequence[str]) -> Embeddings:
-        """Return `texts` as vectors, in input order, with what of each was read."""
-        encodings = self._model.encode(texts)
-        vectors = self._model.run(encodings, _unit_cls)
-        counts = np.array([passage_tokens(e) for e in encodings], dtype=np.int64).reshape(-1, 2)
+        """Return `texts` as vectors, in input order, with what of each was read.
+
+        The model's passage prefix is added here, and not counted.
+        """
+        encoded = self._model.encode_texts(texts, self._reading.passage_prefix)
+        vectors = self._model.run(encoded, self._unit)
         stacked = np.stack(vectors) if vectors else np.empty((0, self.dim), dtype=np.float32)
-        return Embeddings(stacked, tokens=counts[:, 0], tokens_read=counts[:, 1])
+        return Embeddings(
+            stacked,
+            tokens=np.array([e.tokens for e in encoded], dtype=np.int64),
+            tokens_read=np.array([e.tokens_read for e in encoded], dtype=np.int64),
+        )
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of the whole `text`, as the chunker needs them."""
@@ -54,11 +67,8 @@ class Embedder:
 
     def query_tokens_unread(self, query: str) -> int:
         """Return how many tokens of `query` lie outside the model's window."""
-        tokens, read = passage_tokens(self._model.encode([self._model.spec.query_prefix + query])[0])
-        return tokens - read
+        (encoded,) = self._model.encode_texts([query], self._reading.query_prefix)
+        return encoded.tokens - encoded.tokens_read
 
-
-def _unit_cls(output: Output) -> NDArray[np.float32]:
-    cls = output[0]
-    unit: NDArray[np.float32] = cls / np.linalg.norm(cls)
-    return unit
+    def _unit(self, output: Output) -> NDArray[np.float32]:
+        return unit_vector(output, self._reading)

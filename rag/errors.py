@@ -5,7 +5,8 @@ RagError
 ├── ModelError             a model cannot be used
 │   ├── UnknownModelError      its name is not in the catalogue
 │   ├── MissingModelError      its files are not on this machine
-│   └── CorruptModelError      a file is not the one that was promised
+│   ├── CorruptModelError      a file is not the one that was promised
+│   └── ExportError            it cannot be exported to ONNX, or not as true to its original as it must be
 ├── DocumentError          one file cannot be ingested (the others still can)
 │   ├── UnsupportedTypeError   a type that no parser reads
 │   ├── EmptyDocumentError     nothing in it
@@ -65,6 +66,10 @@ class CorruptModelError(ModelError):
     def __init__(self, message: str, *, model_id: str, path: Path) -> None:
         super().__init__(message, model_id=model_id)
         self.path = path
+
+
+class ExportError(ModelError):
+    """A model cannot be exported; nothing of the attempt was kept."""
 
 
 class DocumentError(RagError):

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from rag.models.session import OnnxModel, Output, passage_tokens
+from rag.models.outputs import Output, logit
+from rag.models.session import OnnxModel
 from rag.records import Hit, ModelInfo, RerankedHit
 from rag.score_cache import PairScore, ScoreCache, pair_keys
 from rag.timing import Stopwatch
@@ -20,15 +19,20 @@ class Reranker:
     def __init__(self, model: OnnxModel, cache: ScoreCache | None = None) -> None:
         self._model = model
         self._cache = cache
-        self.info = ModelInfo(model.spec.id, model.spec.graph.sha256, model.backend)
+        self._reading = model.model.reading
+        self.info = ModelInfo(model.model.id, model.model.sha256, model.backend)
+
+    def close(self) -> None:
+        """Let go of the model's memory; nothing can be scored afterwards."""
+        self._model.close()
 
     def warm_up(self, text: str) -> None:
         """Score `text` once, past the cache, so that the first real pair finds the model ready."""
-        self._model.run(self._model.encode([("warm up", text)]), _logit)
+        self._model.run(self._model.encode_pairs("warm up", [text]), self._logit)
 
     def query_tokens_unread(self, query: str) -> int:
         """Return how many tokens of `query` the model has no room for beside a passage."""
-        return self._model.clip(query)[1]
+        return self._model.query_tokens_unread(query)
 
     def score(self, query: str, passages: Sequence[str], *, watch: Stopwatch) -> tuple[PairScore, ...]:
         """Return the score of each passage for `query`, in input order: raw logits, higher is better.
@@ -42,18 +46,18 @@ class Reranker:
             if self._cache is not None:
                 known = self._cache.get(keys)
             missing = [i for i, score in enumerate(known) if score is None]
-            read, _ = self._model.clip(query)
-            encodings = self._model.encode([(read, passages[i]) for i in missing])
-            counts.items, counts.tokens = len(missing), sum(len(e.ids) for e in encodings)
+            pairs = self._model.encode_pairs(query, [passages[i] for i in missing])
+            fed = sum(len(pair.encoding.ids) for pair in pairs)
+            counts.items, counts.tokens = len(missing), fed
         with watch.stage("score") as counts:
-            logits = self._model.run(encodings, _logit)
-            for i, logit, encoding in zip(missing, logits, encodings, strict=True):
-                known[i] = PairScore(logit, *passage_tokens(encoding))
+            logits = self._model.run(pairs, self._logit)
+            for i, value, pair in zip(missing, logits, pairs, strict=True):
+                known[i] = PairScore(value, pair.tokens, pair.tokens_read)
             scores = tuple(score for score in known if score is not None)
             if self._cache is not None:
                 self._cache.put(keys, scores)
             counts.items, counts.cached = len(scores), len(scores) - len(missing)
-            counts.tokens, counts.cold = sum(len(e.ids) for e in encodings), cold and bool(missing)
+            counts.tokens, counts.cold = fed, cold and bool(missing)
         return scores
 
     def rerank(
@@ -69,6 +73,9 @@ class Reranker:
             ranked = order_by_logit(hits, scores)[:top_n]
             counts.items = len(hits)
         return ranked
+
+    def _logit(self, output: Output) -> float:
+        return logit(output, self._reading)
 
 
 def order_by_logit(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[RerankedHit, ...]:
@@ -86,7 +93,3 @@ def order_by_logit(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[Re
         )
         for rank, (hit, score) in enumerate(pairs, start=1)
     )
-
-
-def _logit(output: Output) -> float:
-    return float(np.ravel(output)[0])

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.models.exporter import Progress
+from rag.models.manifest import Manifest
 from rag.records import RerankedHit, SearchResult, StageTime
 
 Direction = Literal["up", "down", "same", "new", "out"]
@@ -97,3 +99,48 @@ def milliseconds(seconds: float) -> str:
     ms = seconds * 1000
     digits = 2 if ms < 1 else 1 if ms < 10 else 0
     return f"{ms:,.{digits}f} ms"
+
+
+def duration(seconds: float) -> str:
+    """Return a longer time as it is shown: 8.4 s, 52 s, 3 min 5 s."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def bytes_in_words(n: int) -> str:
+    """Return a size as it is shown: 812 kB, 34 MB, 2.3 GB."""
+    if n >= 1e9:
+        return f"{n / 1e9:.1f} GB"
+    return f"{n / 1e6:.0f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
+
+
+def parity_in_words(manifest: Manifest) -> str:
+    """Return how true an exported model is to its original, in one sentence."""
+    parity, what = manifest.parity, "logit" if manifest.task == "rerank" else "1 - cosine"
+    order = (
+        "the original tells no two of the passages clearly apart"
+        if parity.agreement is None
+        else f"{parity.agreement:.1%} of {parity.clear_pairs} clearly ordered pairs kept their order"
+    )
+    fp32 = f"largest difference of {what} from the original {parity.fp32_difference:.1g} in fp32"
+    int8 = f", {parity.drift:.2g} in int8" if manifest.quantization == "int8" else ""
+    return f"On {parity.texts} fixed texts: {fp32}{int8}; {order}."
+
+
+def progress_in_words(progress: Progress) -> str:
+    """Return how far an export is, such as "export, 12 s; about 40 s to go (estimate)"."""
+    left = progress.remaining_s
+    estimate = "" if left is None else f"; about {duration(left)} to go (estimate)"
+    here = f"{progress.phase}, {duration(progress.seconds)}"
+    return (
+        f"another process exports it, now at {here}; waiting{estimate}"
+        if progress.waiting
+        else here + estimate
+    )
+
+
+def stands_in(model_id: str, *, for_model: str, because: Exception) -> str:
+    """Return the notice of every answer while a default model stands in for the chosen one."""
+    return f"{model_id} stands in for {for_model}, the chosen model, which cannot be used. {because}"

@@ -19,7 +19,7 @@ from starlette.routing import Route, Router
 from rag.api.routes import api_routes
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.errors import MissingModelError
-from rag.models.catalog import find
+from rag.models.cache import locate
 from rag.parse import parse
 from rag.service import Service
 
@@ -136,8 +136,8 @@ def test_healthz_says_ready_and_which_models(server: Server) -> None:
     assert (got.status, got.body["status"]) == (200, "ok")
     models = got.body["models"]
     assert (models["embedder"]["id"], models["reranker"]["id"]) == (DEFAULT_EMBEDDER, DEFAULT_RERANKER)
-    assert models["embedder"]["sha256"] == find(DEFAULT_EMBEDDER, "embed").graph.sha256
-    assert models["reranker"]["sha256"] == find(DEFAULT_RERANKER, "rerank").graph.sha256
+    assert models["embedder"]["sha256"] == locate(DEFAULT_EMBEDDER, "embed", Path("none")).sha256
+    assert models["reranker"]["sha256"] == locate(DEFAULT_RERANKER, "rerank", Path("none")).sha256
     assert models["reranker"]["backend"]
 
 

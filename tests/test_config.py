@@ -17,6 +17,8 @@ GIVEN = {
     "RAG_THREADS": "3",
     "RAG_PRELOAD": "No",
     "RAG_MAX_UPLOAD_MB": "200",
+    "RAG_MODEL_CACHE": "/models",
+    "RAG_ALLOWED_HOSTS": "Rerank.example.org, *.example.net,localhost",
 }
 NUMBERS = ("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB")
 
@@ -35,6 +37,8 @@ def test_every_setting_comes_from_its_variable() -> None:
         threads=3,
         preload=False,
         max_upload_mb=200,
+        model_cache=Path("/models"),
+        allowed_hosts=("127.0.0.1", "localhost", "rerank.example.org", "*.example.net"),
     )
 
 

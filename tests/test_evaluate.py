@@ -17,11 +17,9 @@ from rag.errors import InputFileError
 from rag.eval_report import EvalOptions, EvalReport, report_json, sum_stages
 from rag.evaluate import evaluate, state_name
 from rag.metrics import MetricMeans
-from rag.models.cache import locate
-from rag.models.catalog import find
-from rag.models.session import OnnxModel
 from rag.records import StageTime
 from rag.rerank import Reranker
+from rag.service import load_model
 from rag.trec import Ranked, read_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,13 +64,11 @@ evaluate(Path(sys.argv[1]), options=OPTIONS, embedder=load_embedder(), reranker=
 
 
 def load_embedder() -> Embedder:
-    spec = find(DEFAULT_EMBEDDER, "embed")
-    return Embedder(OnnxModel(spec, locate(spec), threads=2))
+    return Embedder(load_model(DEFAULT_EMBEDDER, "embed", threads=2))
 
 
 def load_reranker() -> Reranker:
-    spec = find(DEFAULT_RERANKER, "rerank")
-    return Reranker(OnnxModel(spec, locate(spec), threads=2))
+    return Reranker(load_model(DEFAULT_RERANKER, "rerank", threads=2))
 
 
 @pytest.fixture(scope="module")

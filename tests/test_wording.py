@@ -5,11 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results import search_result
 
+from rag.models.exporter import Progress
+from rag.models.manifest import Manifest, Parity, Quantization, Reading, Task
 from rag.records import StageTime
 from rag.wording import (
     after_reranking,
     after_retrieval,
+    bytes_in_words,
+    duration,
     milliseconds,
+    parity_in_words,
+    progress_in_words,
     stage_counts,
     stage_marks,
     summary,
@@ -134,3 +140,65 @@ def test_a_stage_says_what_it_worked_on(stage: StageTime, counts: str) -> None:
 )
 def test_a_stage_admits_what_made_it_slower_or_faster(stage: StageTime, marks: tuple[str, ...]) -> None:
     assert stage_marks(stage) == marks
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (8.44, "8.4 s"), (52.4, "52 s"), (60, "1 min 0 s"), (185.4, "3 min 5 s")],
+)
+def test_a_longer_time_is_shown_in_seconds_and_minutes(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(812_000, "812 kB"), (34_000_000, "34 MB"), (999_400_000, "999 MB"), (2.3e9, "2.3 GB")]
+)
+def test_a_size_is_shown_in_its_unit(n: int, words: str) -> None:
+    assert bytes_in_words(n) == words
+
+
+def manifest(task: Task, quantization: Quantization, agreement: float | None) -> Manifest:
+    return Manifest(
+        id="a/model",
+        task=task,
+        source="a/model",
+        revision="0",
+        quantization=quantization,
+        opset=18,
+        reading=Reading(512),
+        files={},
+        parity=Parity("original", 48, 2e-6, 0.41, 20.0, 120, agreement),
+        versions={},
+        seconds={},
+        created_at="",
+    )
+
+
+def test_the_parity_sentence_has_both_graphs_differences_and_the_order() -> None:
+    assert parity_in_words(manifest("rerank", "int8", 0.975)) == (
+        "On 48 fixed texts: largest difference of logit from the original 2e-06 in fp32, 0.41 in int8; "
+        "97.5% of 120 clearly ordered pairs kept their order."
+    )
+
+
+def test_the_parity_sentence_of_an_unquantized_embedder_speaks_of_cosines_and_of_fp32_alone() -> None:
+    sentence = parity_in_words(manifest("embed", "none", None))
+    assert "difference of 1 - cosine from the original 2e-06 in fp32; " in sentence
+    assert "the original tells no two of the passages clearly apart" in sentence
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress("download", 0.2, None), "download, 0.2 s"),
+        (Progress("export", 12.0, 40.0), "export, 12 s; about 40 s to go (estimate)"),
+        (
+            Progress("quantize", 70.0, None, waiting=True),
+            "another process exports it, now at quantize, 1 min 10 s; waiting",
+        ),
+    ],
+)
+def test_an_exports_progress_names_the_phase_and_calls_the_estimate_one(
+    progress: Progress, words: str
+) -> None:
+    assert progress_in_words(progress) == words

@@ -1,6 +1,5 @@
 """A model of a few hundred bytes, made here: its graph returns the token ids that it was fed."""
 
-from hashlib import sha256
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -8,35 +7,59 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from rag.models.catalog import ModelFile, ModelSpec, Task
+from rag.models.cache import folder_name
+from rag.models.manifest import GRAPH, TOKENIZER, Manifest, Parity, Quantization, Reading, Task, facts, write
 
+TOY = "toy/model"
 WORDS = ("[UNK]", "[CLS]", "[SEP]", "one", "two", "three", "four")
-MAX_TOKENS = 140  # leaves 9 tokens to a question: the passage has 128 of its own, 3 are special
+MAX_TOKENS = 140 + 128  # 3 are special
 
 
-def make_toy(folder: Path, package: str, *, task: Task = "rerank") -> ModelSpec:
-    """Write a toy model as the package `package` in `folder`; return its catalogue entry."""
-    data = folder / package / "data"
-    data.mkdir(parents=True)
-    (folder / package / "__init__.py").write_text("raise ImportError('only the files are wanted')")
-    (data / "model.onnx").write_bytes(identity_graph("input_ids", "attention_mask"))
-    _tokenizer().save(str(data / "tokenizer.json"))
-    graph, tokenizer = (
-        ModelFile(name, sha256((data / name).read_bytes()).hexdigest())
-        for name in ("model.onnx", "tokenizer.json")
-    )
-    return ModelSpec(
-        id="toy/model",
+def export_toy(
+    cache: Path, model_id: str = TOY, *, task: Task = "rerank", quantization: Quantization = "int8"
+) -> Path:
+    """Put a toy model into `cache` as if it had been exported as `model_id`; return its folder."""
+    folder = cache / folder_name(model_id, quantization)
+    folder.mkdir(parents=True)
+    (folder / GRAPH).write_bytes(identity_graph("input_ids", "attention_mask"))
+    _tokenizer().save(str(folder / TOKENIZER))
+    write_manifest(folder, model_id, task=task, quantization=quantization)
+    return folder
+
+
+def write_manifest(
+    folder: Path, model_id: str = TOY, *, task: Task = "rerank", quantization: Quantization = "int8"
+) -> Manifest:
+    """Write a manifest that promises the files of `folder` as they are now; return it."""
+    manifest = Manifest(
+        id=model_id,
         task=task,
-        requirement=f"{package}==1.0",
-        package=package,
-        folder="data",
-        graph=graph,
-        tokenizer=tokenizer,
-        max_tokens=MAX_TOKENS,
+        source=model_id,
+        revision="0" * 40,
+        quantization=quantization,
+        opset=17,
+        reading=Reading(max_tokens=MAX_TOKENS),
+        files=facts(folder),
+        parity=Parity("a toy", 2, fp32_difference=0, drift=0.01, spread=3, clear_pairs=1, agreement=1),
+        versions={"onnx": "1.0"},
+        seconds={"export": 1.5, "total": 2.0},
+        created_at="2026-01-31T12:00:00+00:00",
         licence="MIT",
-        languages=("en",),
+        languages=("en", "it"),
+        notes=("A sentence on it.",),
+        settings={"padding_side": "right"},
     )
+    write(manifest, folder)
+    return manifest
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of `path`, so that it also has another time of last change."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:  # the clock of files ticks every few milliseconds
+        path.write_bytes(data)
 
 
 def identity_graph(*inputs: str) -> bytes:

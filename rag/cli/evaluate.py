@@ -12,10 +12,10 @@ from rag.embed import Embedder
 from rag.errors import InputFileError
 from rag.eval_report import EvalOptions, EvalReport, report_json
 from rag.evaluate import evaluate, state_name
-from rag.models.catalog import Task
+from rag.models.load import load
+from rag.models.manifest import Task
 from rag.models.session import OnnxModel
 from rag.rerank import Reranker
-from rag.service import load_model
 from rag.wording import milliseconds
 
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _model(settings: Settings, task: Task) -> OnnxModel:
     model_id = settings.embedder if task == "embed" else settings.reranker
-    return load_model(model_id, task, threads=settings.threads)
+    return load(model_id, task, cache=settings.model_cache, threads=settings.threads)
 
 
 class _Bars:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rag.cli.common import add_json, as_json, settings_for
 from rag.errors import InputFileError
+from rag.models.load import load
 from rag.pipeline import checked_query
 from rag.records import Hit, Passage, RerankedHit
 from rag.rerank import Reranker
-from rag.service import load_model
 from rag.timing import Stopwatch
 from rag.wording import question_cut
 
@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     query = checked_query(args.query)
     ids, hits = _read(args.file)
     settings = settings_for(args)
-    reranker = Reranker(load_model(settings.reranker, "rerank", threads=settings.threads))
+    model = load(settings.reranker, "rerank", cache=settings.model_cache, threads=settings.threads)
+    reranker = Reranker(model)
     reranked = reranker.rerank(query, hits, watch=Stopwatch())
     for line in _unread(reranker.query_tokens_unread(query), reranked):
         print(line, file=sys.stderr)

@@ -2,67 +2,234 @@
 
 import hashlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from rag.errors import CorruptModelError, MissingModelError
-from rag.models.catalog import ModelFile, ModelSpec
+from rag.errors import CorruptModelError, MissingModelError, UnknownModelError
+from rag.models import manifest as manifests
+from rag.models.catalog import CATALOG, CatalogEntry, Packaged, entry, known
+from rag.models.manifest import GRAPH, MANIFEST, TOKENIZER, Manifest, Quantization, Reading, Task
+from rag.models.verified import Verified
 
 # Named in full: another Python's pip would install beside this one.
 _PIP = f"{sys.executable} -m pip install"
+EXPORT = "python -m rag models export"
+_VARIANTS: dict[str, Quantization] = {"int8": "int8", "fp32": "none"}
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPaths:
-    """Where a model's verified files lie."""
+class InstalledModel:
+    """A model whose files lie on this machine.
 
-    graph: Path
-    tokenizer: Path
-
-
-def locate(spec: ModelSpec) -> ModelPaths:
-    """Return where the files of `spec` lie, each with the sha256 that the catalogue promises.
-
-    Raises MissingModelError or CorruptModelError; both say what to run.
+    `id` is its name in settings and results, `sha256` stands for everything a score depends on: of a
+    packaged model the graph's, of an exported one the manifest's fingerprint. `manifest` is None for
+    a packaged model.
     """
-    folder = _package_folder(spec) / spec.folder
-    return ModelPaths(
-        graph=_verified(spec, folder, spec.graph),
-        tokenizer=_verified(spec, folder, spec.tokenizer),
+
+    id: str
+    task: Task
+    sha256: str
+    reading: Reading
+    folder: Path
+    size_bytes: int
+    manifest: Manifest | None = None
+
+    @property
+    def graph(self) -> Path:
+        """The ONNX file; weights above 2 GB lie beside it."""
+        return self.folder / GRAPH
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer's file."""
+        return self.folder / TOKENIZER
+
+
+def locate(reference: str, task: Task, cache: Path) -> InstalledModel:
+    """Return the model that `reference` names, every file the one that was promised.
+
+    A reference is an id of the catalogue or the hub, a local folder, or a folder of the cache, with
+    "@int8" or "@fp32" to choose between two exports of one model. Nothing is fetched or exported.
+
+    Raises UnknownModelError, MissingModelError or CorruptModelError; each says what to do.
+    """
+    model = find(reference, cache, task)
+    if model.task != task:
+        does = {"embed": "an embedder", "rerank": "a reranker"}
+        raise UnknownModelError(
+            f"Model {reference!r} is {does[model.task]}; expected {does[task]}, such as "
+            f"{', '.join(known(task))}.",
+            model_id=reference,
+        )
+    check(model)
+    return model
+
+
+def find(reference: str, cache: Path, task: Task | None = None) -> InstalledModel:
+    """Return the model that `reference` names, as `locate` does, its files not looked into.
+
+    An error lists the known models for `task`.
+    """
+    packaged = entry(reference)
+    if packaged and packaged.packaged:
+        return _packaged(packaged, packaged.packaged)
+    source, _, variant = reference.rpartition("@")
+    source = source if variant in _VARIANTS else reference
+    for folder in _folders(reference, cache):
+        if _is_folder(folder) and folder != cache:  # an empty name would be the cache itself
+            model = exported(folder)
+            # "a_b/c" and "a/b_c" would lie in the same folder.
+            another = "/" in source and not local_folder(source)
+            if not (another and model.manifest and model.manifest.id != source):
+                return model
+    if entry(source) or local_folder(source):
+        raise MissingModelError(
+            f"Model {reference} is not in the cache {cache}. Export it, once: {EXPORT} {source}",
+            model_id=reference,
+            path=cache / folder_name(model_id(source), "int8"),
+        )
+    names = ", ".join(e.id for e in CATALOG if task in (None, e.task))
+    raise UnknownModelError(
+        f"Model {reference!r} is not in the catalogue, nor in the cache {cache}. Known models: {names}. Any "
+        f"other of the Hugging Face hub, or a local folder, is exported first, once: {EXPORT} {source}",
+        model_id=reference,
     )
 
 
-def _package_folder(spec: ModelSpec) -> Path:
+def check(model: InstalledModel, *, again: bool = False) -> None:
+    """Make sure that each file of `model` is the promised one; `again` trusts no earlier look.
+
+    Raises MissingModelError or CorruptModelError for the first that is not.
+    """
+    promised, repair = _promise(model)
+    verified = Verified(model.folder)
+    for name, sha256 in promised.items():
+        path = model.folder / name
+        try:
+            found = verified.sha256(path, again=again)
+        except OSError as exc:
+            raise MissingModelError(
+                f"Model {model.id} lacks its file {path} ({exc.strerror}). {repair}",
+                model_id=model.id,
+                path=path,
+            ) from exc
+        if found != sha256:
+            raise CorruptModelError(
+                f"{path} is not the file that model {model.id} was made with: expected sha256 {sha256}, "
+                f"found {found}. {repair}",
+                model_id=model.id,
+                path=path,
+            )
+    if model.manifest:
+        verified.remember()
+
+
+def installed(cache: Path) -> Iterator[InstalledModel | CorruptModelError]:
+    """Yield every model on this machine, packaged ones first, its files not looked into.
+
+    A folder whose manifest is missing or cannot be read is yielded as the error that says so.
+    """
+    for known_entry in CATALOG:
+        if known_entry.packaged and find_spec(known_entry.packaged.package):
+            yield _packaged(known_entry, known_entry.packaged)
+    for folder in sorted({path.parent for name in (MANIFEST, GRAPH) for path in cache.glob(f"*/{name}")}):
+        if folder.name.startswith("."):
+            continue  # an export that is under way
+        try:
+            yield exported(folder)
+        except CorruptModelError as exc:
+            yield exc
+
+
+def exported(folder: Path) -> InstalledModel:
+    """Return the exported model in `folder`, its files not looked into. Raises CorruptModelError."""
+    manifest = manifests.read(folder)
+    known_entry = entry(manifest.id)
+    # The plain name of a packaged model means the packaged one.
+    taken = known_entry is not None and known_entry.packaged and manifest.quantization == "int8"
+    return InstalledModel(
+        id=f"{manifest.id}@int8" if taken else manifest.name,
+        task=manifest.task,
+        sha256=manifest.fingerprint,
+        reading=manifest.reading,
+        folder=folder,
+        size_bytes=manifest.size_bytes,
+        manifest=manifest,
+    )
+
+
+def model_id(source: str) -> str:
+    """Return the id of the model at `source`: itself, or a name of its own for a local folder."""
+    folder = local_folder(source)
+    if folder is None:
+        return source
+    # Two folders called "model" are two models.
+    return f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+
+
+def local_folder(source: str) -> Path | None:
+    """Return the folder that `source` names, resolved; None where it names none."""
+    try:
+        path = Path(source).expanduser()
+        return path.resolve() if source.strip() and _is_folder(path) else None
+    except (OSError, RuntimeError):  # no such user's home, a loop of links
+        return None
+
+
+def folder_name(name: str, quantization: Quantization) -> str:
+    """Return what the folder of a model is called in the cache."""
+    return name.replace("/", "_") + ("" if quantization == "int8" else "-fp32")
+
+
+def _folders(reference: str, cache: Path) -> Iterator[Path]:
+    """Yield where an export of `reference` would lie, the preferred place first."""
+    folder = local_folder(reference)
+    if folder and (folder / MANIFEST).exists():
+        yield folder
+    source, _, variant = reference.rpartition("@")
+    if variant in _VARIANTS:
+        yield cache / folder_name(model_id(source), _VARIANTS[variant])
+    else:
+        for quantization in _VARIANTS.values():
+            yield cache / folder_name(model_id(reference), quantization)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long, say
+        return False
+
+
+def _packaged(known_entry: CatalogEntry, packaged: Packaged) -> InstalledModel:
     # find_spec of a top-level name looks the package up without importing it: only its files are wanted.
-    found = find_spec(spec.package)
+    found = find_spec(packaged.package)
     if found is None or not found.submodule_search_locations:
         raise MissingModelError(
-            f"Model {spec.id} comes in the Python package {spec.requirement}, which is not installed. "
-            f"Run: {_PIP} {spec.requirement}",
-            model_id=spec.id,
-            path=Path(spec.package),
+            f"Model {known_entry.id} comes in the Python package {packaged.requirement}, which is not "
+            f"installed. Run: {_PIP} {packaged.requirement}",
+            model_id=known_entry.id,
+            path=Path(packaged.package),
         )
-    return Path(found.submodule_search_locations[0])
+    folder = Path(found.submodule_search_locations[0]) / packaged.folder
+    files = [folder / file.name for file in (packaged.graph, packaged.tokenizer)]
+    return InstalledModel(
+        id=known_entry.id,
+        task=known_entry.task,
+        sha256=packaged.graph.sha256,
+        reading=packaged.reading,
+        folder=folder,
+        size_bytes=sum(path.stat().st_size for path in files if path.exists()),
+    )
 
 
-def _verified(spec: ModelSpec, folder: Path, file: ModelFile) -> Path:
-    path = folder / file.name
-    repair = f"{_PIP} --force-reinstall --no-deps {spec.requirement}"
-    try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as exc:
-        raise MissingModelError(
-            f"Model {spec.id} lacks its file {path} ({exc.strerror}). Run: {repair}",
-            model_id=spec.id,
-            path=path,
-        ) from exc
-    if found != file.sha256:
-        raise CorruptModelError(
-            f"{path} is not the file that model {spec.id} was published with: expected sha256 "
-            f"{file.sha256}, found {found}. Run: {repair}",
-            model_id=spec.id,
-            path=path,
-        )
-    return path
+def _promise(model: InstalledModel) -> tuple[dict[str, str], str]:
+    """Return the sha256 that each file must have, by name, and what to do where one has not."""
+    if model.manifest:
+        files = {name: facts.sha256 for name, facts in model.manifest.files.items()}
+        return files, f"Delete {model.folder} and export it again: {EXPORT} {model.manifest.source}"
+    packaged = next(e.packaged for e in CATALOG if e.id == model.id and e.packaged)
+    files = {file.name: file.sha256 for file in (packaged.graph, packaged.tokenizer)}
+    return files, f"Run: {_PIP} --force-reinstall --no-deps {packaged.requirement}"

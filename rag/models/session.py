@@ -1,28 +1,51 @@
 """Run an ONNX text model: its tokenizer, its graph, nothing else."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from rag.errors import CorruptModelError
-from rag.models.cache import ModelPaths
-from rag.models.catalog import ModelSpec
+from rag.models.cache import InstalledModel
+from rag.models.outputs import Output
 
-Output = NDArray[np.float32]
 T = TypeVar("T")
 
 # onnxruntime's errors share no base class.
 _LOAD_ERRORS = tuple(
     getattr(ort.capi.onnxruntime_pybind11_state, name)
-    for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
+    for name in (
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
 )
-# Of the model's window, at least this much is left to the passage: a longer question is cut, visibly.
+# Of the model's window, at least this much is left to the passage (half, where the window is small):
+# a longer question is cut, visibly.
 MIN_PASSAGE_TOKENS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text, or a pair, as the model is fed it.
+
+    `tokens` counts the text's (a pair's passage's) tokens, `tokens_read` those within the model's
+    window; both without special tokens.
+    """
+
+    encoding: Encoding
+    tokens: int
+    tokens_read: int
 
 
 class OnnxModel:
@@ -33,54 +56,86 @@ class OnnxModel:
     It is also the fastest form on a CPU: short texts never wait for the padding of long ones.
     """
 
-    def __init__(self, spec: ModelSpec, paths: ModelPaths, *, threads: int) -> None:
-        self.spec = spec
-        self._session = _open_session(spec, paths)
+    def __init__(self, model: InstalledModel, *, threads: int) -> None:
+        self.model = model
+        # Side by side: a large vocabulary takes half as long to read as its graph. Reading it holds the
+        # interpreter, which loading a graph does not: so the graph must be on its way first.
+        with ThreadPoolExecutor(1) as loader:
+            underway = threading.Event()
+            session = loader.submit(_open_session, model, underway)
+            underway.wait()
+            self._tokenizer = _open_tokenizer(model)
+            self._session = session.result()
         self._inputs = frozenset(node.name for node in self._session.get_inputs())
-        # Truncation is set once, here: changing it per call is not thread-safe ("Already borrowed").
-        self._truncating = _open_tokenizer(spec, paths)
-        self._truncating.enable_truncation(
-            spec.max_tokens, strategy="only_second" if spec.task == "rerank" else "longest_first"
-        )
-        self._whole = _open_tokenizer(spec, paths)
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix=f"{spec.task}-worker")
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix=f"{model.task}-worker")
+        specials: Callable[..., int] = self._tokenizer.num_special_tokens_to_add
+        self._room = model.reading.max_tokens - specials(is_pair=False)
+        self._pair_room = model.reading.max_tokens - specials(is_pair=True)
+        self._query_room = self._pair_room - min(MIN_PASSAGE_TOKENS, self._pair_room // 2)
         self.output_dim = self._session.get_outputs()[0].shape[-1]
         self.used = False
         self.backend = f"onnxruntime {ort.__version__} cpu"
 
-    def encode(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Encoding]:
-        """Return one encoding per text or (query, passage) pair, cut at the model's window.
+    def close(self) -> None:
+        """Let go of the graph's memory; the model cannot run afterwards."""
+        self._workers.shutdown()
+        with suppress(AttributeError):  # closed before
+            del self._session
 
-        What was cut off is in `encoding.overflowing`. A query must have passed through `clip`.
+    def room(self, prefix: str = "") -> int:
+        """Return how many tokens of a single text are read, beside special tokens and `prefix`."""
+        return self._room - len(self.offsets(prefix))
+
+    def encode_texts(self, texts: Sequence[str], prefix: str = "") -> list[Encoded]:
+        """Return `texts`, each after `prefix`, as the model is fed them, cut at its window."""
+        whole = self._tokenizer.encode_batch([prefix + text for text in texts], add_special_tokens=False)
+        return [self._finish(encoding, self._room, len(prefix)) for encoding in whole]
+
+    def encode_pairs(self, query: str, passages: Sequence[str]) -> list[Encoded]:
+        """Return `query` with each passage as the model is fed them, in input order.
+
+        Where a pair is too long its passage is cut; only a query that leaves the passage less than 128
+        tokens (or half the window) is cut itself.
         """
-        encodings: list[Encoding] = self._truncating.encode_batch(list(texts))
-        return encodings
+        question = self._tokenizer.encode(query, add_special_tokens=False)
+        question.truncate(self._query_room)
+        room = self._pair_room - len(question.ids)
+        whole = self._tokenizer.encode_batch(list(passages), add_special_tokens=False)
+        return [self._finish(encoding, room, 0, question) for encoding in whole]
+
+    def query_tokens_unread(self, query: str) -> int:
+        """Return how many tokens of `query` the model has no room for beside a passage."""
+        unread = len(self.offsets(query)) - self._query_room
+        return max(0, unread)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of the whole `text`, special tokens left out."""
-        return list(self._whole.encode(text, add_special_tokens=False).offsets)
+        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
-    def clip(self, query: str) -> tuple[str, int]:
-        """Return the part of `query` that the model has room for, and how many tokens that leaves unread."""
-        specials = self._whole.num_special_tokens_to_add(is_pair=True)
-        budget = self.spec.max_tokens - specials - MIN_PASSAGE_TOKENS
-        spans = self.offsets(query)
-        if len(spans) <= budget:
-            return query, 0
-        return query[: spans[budget - 1][1]], len(spans) - budget
-
-    def run(self, encodings: Sequence[Encoding], read: Callable[[Output], T]) -> list[T]:
-        """Return `read(output)` for each encoding, in input order.
+    def run(self, encoded: Sequence[Encoded], read: Callable[[Output], T]) -> list[T]:
+        """Return `read(output)` for each text or pair, in input order.
 
         `output` is the graph's first one without the batch axis, float32. It is read in the worker, so
         that a long list never holds every token's vector at once.
         """
         # Longest first, so that no worker is left with a long text when the others are done.
-        order = sorted(range(len(encodings)), key=lambda i: -len(encodings[i].ids))
-        values = self._workers.map(lambda i: read(self._run_one(encodings[i])), order)
+        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i].encoding.ids))
+        values = self._workers.map(lambda i: read(self._run_one(encoded[i].encoding)), order)
         by_position = dict(zip(order, values, strict=True))
-        self.used = self.used or bool(encodings)
-        return [by_position[i] for i in range(len(encodings))]
+        self.used = self.used or bool(encoded)
+        return [by_position[i] for i in range(len(encoded))]
+
+    def _finish(
+        self, encoding: Encoding, room: int, prefix_chars: int, before: Encoding | None = None
+    ) -> Encoded:
+        """Return `encoding` cut to `room` tokens, `before` in front of it, with special tokens."""
+        prefix = sum(start < prefix_chars for start, _ in encoding.offsets) if prefix_chars else 0
+        tokens = len(encoding.ids) - prefix
+        encoding.truncate(room)
+        read = len(encoding.ids) - prefix
+        # Truncation is done here and not by the tokenizer, whose own is a setting that all threads share.
+        parts = (encoding,) if before is None else (before, encoding)
+        return Encoded(self._tokenizer.post_process(*parts), tokens, read)
 
     def _run_one(self, encoding: Encoding) -> Output:
         values = {
@@ -94,40 +149,31 @@ class OnnxModel:
         return output
 
 
-def passage_tokens(encoding: Encoding) -> tuple[int, int]:
-    """Return how many tokens the encoded passage has, and how many of them the model reads.
-
-    Special tokens, and those of a query before the passage, are not counted.
-    """
-    passage = encoding.n_sequences - 1
-    read = encoding.sequence_ids.count(passage)
-    return read + sum(part.sequence_ids.count(passage) for part in encoding.overflowing), read
-
-
-def _open_session(spec: ModelSpec, paths: ModelPaths) -> ort.InferenceSession:
+def _open_session(model: InstalledModel, underway: threading.Event) -> ort.InferenceSession:
+    underway.set()
     options = ort.SessionOptions()
     # The workers are the parallelism: two single-thread runs beat one run on two threads.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(str(paths.graph), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(str(model.graph), options, providers=["CPUExecutionProvider"])
     except _LOAD_ERRORS as exc:
         raise CorruptModelError(
-            f"onnxruntime cannot load {paths.graph} of model {spec.id}: {exc}",
-            model_id=spec.id,
-            path=paths.graph,
+            f"onnxruntime cannot load {model.graph} of model {model.id}: {exc}",
+            model_id=model.id,
+            path=model.graph,
         ) from exc
 
 
-def _open_tokenizer(spec: ModelSpec, paths: ModelPaths) -> Tokenizer:
+def _open_tokenizer(model: InstalledModel) -> Tokenizer:
     try:
-        tokenizer = Tokenizer.from_file(str(paths.tokenizer))
+        tokenizer = Tokenizer.from_file(str(model.tokenizer))
     except Exception as exc:  # tokenizers raises plain Exception
         raise CorruptModelError(
-            f"{paths.tokenizer} of model {spec.id} is not a tokenizer file: {exc}",
-            model_id=spec.id,
-            path=paths.tokenizer,
+            f"{model.tokenizer} of model {model.id} is not a tokenizer file: {exc}",
+            model_id=model.id,
+            path=model.tokenizer,
         ) from exc
     tokenizer.no_padding()
     tokenizer.no_truncation()

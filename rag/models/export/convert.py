@@ -1,0 +1,84 @@
+"""The second step: from the original to an ONNX graph that was checked against it."""
+
+import gc
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from optimum.exporters.onnx import onnx_export_from_model
+
+from rag import __version__
+from rag.models.export import originals, parity, weights_apart
+from rag.models.export.originals import Original
+from rag.models.manifest import GRAPH, TOKENIZER, Task
+from rag.models.session import OnnxModel
+
+_TASKS = {"rerank": "text-classification", "embed": "feature-extraction"}
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "optimum",
+    "optimum-onnx",
+    "onnx",
+    "onnxruntime",
+    "tokenizers",
+)
+
+
+def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> dict[str, Any]:
+    """Put the checked graph and the tokenizer into `folder`; return the manifest's fields.
+
+    Raises ExportError, its message for the person who asked.
+    """
+    name, task = str(request["source"]), request["made"]["task"]
+    source = Path(request["made"]["folder"])
+    original = originals.load(name, task, source, request)
+    reading = original.reading()
+    say(phase="export", weights_gb=sum(p.numel() for p in original.transformer.parameters()) * 4 / 1e9)
+    opset = _export(original, task, folder)
+    say(phase="check")
+    texts = parity.fixed_texts(reading, max(1, reading.max_tokens // 4))
+    expected = original.scores(texts, reading)
+    reference, notes, settings = original.reference, original.notes, original.settings
+    del original
+    gc.collect()  # the graph below is as large as what was just let go
+    model = OnnxModel(parity.installed_in(folder, name, task, reading), threads=2)
+    found = parity.scores(model, task, texts)
+    model.close()
+    compared = parity.compare(expected, found, task=task, texts=texts, reference=reference)
+    parity.refuse_untrue(compared, name, task=task, quantized=False)
+    if request["quantization"] != "none":
+        np.save(folder / parity.EXPECTED, expected)
+    return {
+        "opset": opset,
+        "reading": asdict(reading),
+        "parity": asdict(compared),
+        "versions": {"reranklens": __version__} | {package: version(package) for package in _PACKAGES},
+        "notes": notes,
+        "settings": settings,
+    }
+
+
+def _export(original: Original, task: Task, folder: Path) -> int:
+    """Write graph (weights above 2 GB beside it) and tokenizer into `folder`; return the opset."""
+    work = folder / "export"
+    onnx_export_from_model(
+        original.transformer, work, task=_TASKS[task], do_validation=False, device="cpu", monolith=True
+    )
+    for path in work.glob(f"{GRAPH}*"):
+        path.rename(folder / path.name)
+    shutil.rmtree(work)
+    weights_apart.set_apart(folder)
+    original.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER))
+    graph = onnx.load(str(folder / GRAPH), load_external_data=False)
+    inputs = {node.name for node in graph.graph.input}
+    if not inputs <= _INPUTS:
+        raise original.refuse(f"its graph wants inputs that no text gives: {sorted(inputs - _INPUTS)}")
+    return int(next(o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")))

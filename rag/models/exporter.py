@@ -1,0 +1,218 @@
+"""Run the processes that export a model, and listen to them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ExportError
+
+PHASES = ("download", "load", "export", "check", "quantize", "check", "write")
+# What only exporting needs; requirements.txt brings them all.
+PACKAGES = ("torch", "transformers", "sentence-transformers", "optimum", "optimum-onnx", "onnx")
+INSTALL = f"{sys.executable} -m pip install -r requirements.txt"
+
+# Each step is a process of its own, so that none carries the memory of the one before; with its first phase.
+_STEPS = {"download": "download", "convert": "load", "quantize": "quantize"}
+_LOG = "export.log"
+_LOG_TAIL = 600  # characters
+_LAST_WORDS_S = 10
+_LITTLE_ROOM = 50e6  # bytes
+# Seconds that the phases take, as (least, for each GB of fp32 weights): measured on two cores with models
+# of 0.1 to 2.3 GB (benchmarks/export.py). The estimate scales them by how this run is doing.
+_USUAL_S = {
+    "download": (1.0, 20.0),
+    "load": (6.0, 4.0),
+    "export": (2.0, 17.0),
+    "check": (2.0, 8.0),
+    "quantize": (1.0, 18.0),
+    "check int8": (1.0, 4.0),
+    "write": (0.2, 1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an export is: its phase, the seconds since it began, an estimate of those to come.
+
+    `remaining_s` is None until the size of the model is known. `waiting`: another call exports, and
+    this one waits for it. `fraction` is that of the phase, None where it is not known.
+    """
+
+    phase: str
+    seconds: float
+    remaining_s: float | None
+    fraction: float | None = None
+    waiting: bool = False
+
+
+def require_packages(name: str) -> None:
+    """Raise ExportError with the one command to run where a package that exporting needs is missing."""
+    missing = [package for package in PACKAGES if not _is_installed(package)]
+    if missing:
+        raise ExportError(
+            f"Exporting {name} needs Python packages that are not installed: {', '.join(missing)}. "
+            f"Run, in the folder of RerankLens: {INSTALL}",
+            model_id=name,
+        )
+
+
+class Exporter:
+    """One export's processes, in `folder`: each step ends before the next begins, and all end with us."""
+
+    def __init__(self, name: str, folder: Path, report: Callable[[Progress], None]) -> None:
+        self._name = name
+        self._folder = folder
+        self._report = report
+        self._began = time.perf_counter()
+        self._entered: list[tuple[str, float]] = []
+        self._plan = list(_USUAL_S)
+        self._weights_gb: float | None = None
+
+    def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert, check, and quantize where `request` asks for it; return the manifest's fields."""
+        steps = dict(_STEPS)
+        if request["quantization"] == "none":
+            del steps["quantize"]
+            self._plan = [phase for phase in self._plan if phase not in ("quantize", "check int8")]
+        made: dict[str, Any] = {}
+        for step, phase in steps.items():
+            self.enter(phase)
+            made |= self._step(step, {**request, "made": made})
+        (self._folder / _LOG).unlink(missing_ok=True)
+        return made
+
+    def enter(self, phase: str) -> None:
+        """Note that `phase` begins, and report it."""
+        self._entered.append((phase, time.perf_counter() - self._began))
+        self._tell()
+
+    def seconds(self) -> dict[str, float]:
+        """Return how long each phase took so far, in order."""
+        ends = [*(at for _, at in self._entered[1:]), time.perf_counter() - self._began]
+        return {phase: round(end - at, 3) for (phase, at), end in zip(self._entered, ends, strict=True)} | {
+            "total": round(ends[-1], 3)
+        }
+
+    def _step(self, step: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        command = [sys.executable, "-m", "rag.models.export", step, str(self._folder)]
+        with (
+            (self._folder / _LOG).open("ab") as log,
+            subprocess.Popen(  # noqa: S603 - our own module, and a folder that we made
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8"
+            ) as process,
+            _ticking(self._tell),
+        ):
+            try:
+                for message in _conversation(process, request):
+                    if "error" in message:
+                        raise ExportError(str(message["error"]), model_id=self._name)
+                    if "failed" in message:
+                        raise ExportError(self._failed(str(message["failed"])), model_id=self._name)
+                    if "result" in message:
+                        result = message["result"]
+                    self._heard(message)
+                if not result:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_LAST_WORDS_S)  # so that its status is its own and not our kill's
+            finally:
+                process.kill()
+        if not result:
+            raise ExportError(self._ended(process.returncode), model_id=self._name)
+        return result
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        if "weights_gb" in message:
+            self._weights_gb = message["weights_gb"]
+        if "phase" in message:
+            self.enter(message["phase"])
+
+    def _tell(self) -> None:
+        if not self._entered:
+            return
+        phase, entered = self._entered[-1]
+        seconds = time.perf_counter() - self._began
+        fraction, remaining = None, None
+        if self._weights_gb is not None:
+            usual = {name: least + rate * self._weights_gb for name, (least, rate) in _USUAL_S.items()}
+            done = sum(usual[name] for name, _ in self._entered[:-1])
+            pace = max(0.2, entered / done) if done > 0 else 1.0
+            at = self._plan.index(phase)
+            here = usual[phase] * pace
+            fraction = min(0.99, (seconds - entered) / here)
+            remaining = max(0.0, here - (seconds - entered)) + pace * sum(
+                usual[name] for name in self._plan[at + 1 :]
+            )
+        self._report(Progress(phase, seconds, remaining, fraction))
+
+    def _ended(self, returncode: int) -> str:
+        log = (self._folder / _LOG).read_text(encoding="utf-8", errors="replace").strip()
+        why = (
+            "it was killed, most likely for lack of memory: exporting needs about four times the memory of "
+            "the model's fp32 weights. Free some, or export on a larger machine and copy the folder"
+            if returncode == -9
+            else f"its last words were: {log[-_LOG_TAIL:] or 'none'}"
+        )
+        return self._failed(f"it ended with status {returncode}; {why}")
+
+    def _failed(self, why: str) -> str:
+        free = shutil.disk_usage(self._folder).free
+        # Some libraries say nothing of a full disk, or fail later, at a file of which only half was written.
+        room = (
+            f" Only {free / 1e6:.1f} MB are free in {self._folder.parent}: free some, or set RAG_MODEL_CACHE "
+            "to a folder on a larger disk."
+            if free < _LITTLE_ROOM
+            else ""
+        )
+        return f"Exporting {self._name} failed: {why.rstrip('.')}. Nothing was kept.{room}"
+
+
+def _conversation(process: "subprocess.Popen[str]", request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Hand `request` to `process` and yield what it says, one JSON object a line."""
+    stdin, stdout = process.stdin, process.stdout
+    if stdin is None or stdout is None:
+        return
+    # It stays open: the process ends itself when it closes, which it does when we are killed. Written past
+    # the buffer, which would be flushed again at the end; who is gone already tells by its status.
+    with suppress(BrokenPipeError):
+        os.write(stdin.fileno(), (json.dumps(request) + "\n").encode())
+    for line in stdout:
+        yield json.loads(line)
+
+
+class _ticking:  # noqa: N801 - reads as what it does
+    """Call `tell` every half second while the body runs, so that an estimate keeps counting down."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True, name="export-progress")
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        while not self._over.wait(0.5):
+            self._tell()
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
