@@ -1,34 +1,88 @@
 """Wire the parts together: the one place where they are made."""
 
+import logging
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
 
-from rag.config import Settings
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_MODEL_CACHE, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
-from rag.errors import LibraryError
+from rag.embedders import Embedders
+from rag.errors import LibraryError, ModelError
+from rag.jobs import Jobs
 from rag.library import Library
-from rag.models.cache import locate
-from rag.models.catalog import Task, find
+from rag.machine.memory import give_memory_back, resident_bytes
+from rag.models.load import load
+from rag.models.manifest import Task
 from rag.models.session import OnnxModel
 from rag.pipeline import Pipeline
+from rag.records import ModelInfo
 from rag.rerank import Reranker
 from rag.score_cache import ScoreCache
 from rag.store import Store
+from rag.wording import stands_in
+
+_log = logging.getLogger(__name__)
 
 # About as long as a chunk, so that the first real pair finds its memory already there.
 _WARM_UP_TEXT = "Before the first question, the model reads a text as long as any chunk. " * 14
 
 
+@dataclass(frozen=True, slots=True)
+class RerankerSwitch:
+    """How a change of the reranker went.
+
+    `resident_*` are the process's memory in bytes before it, with both models in memory, and after it;
+    None where the system does not say.
+    """
+
+    reranker: ModelInfo
+    seconds: float
+    resident_before: int | None
+    resident_loaded: int | None
+    resident_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A reranker that was brought into memory: in which time, and when that was done (UTC)."""
+
+    reranker: ModelInfo
+    seconds: float
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
-    """Everything that answers questions, in one object: shared by page, API and command line."""
+    """Everything that answers questions, in one object: shared by page, API and command line.
+
+    `load_reranker` returns the reranker that a reference names; `loads` are the rerankers so far, the
+    present one last.
+    """
 
     settings: Settings
-    embedder: Embedder
-    reranker: Reranker
     library: Library
     pipeline: Pipeline
+    load_reranker: Callable[[str], Reranker]
+    loads: list[Loaded]
+    jobs: Jobs = field(default_factory=Jobs, init=False, repr=False)
+    _switching: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder for new collections."""
+        return self.library.embedders.default
+
+    @property
+    def reranker(self) -> Reranker:
+        """The reranker that scores the next question."""
+        return self.pipeline.reranker
 
     def warm_up(self) -> None:
         """Run each model once, so that the first question is as fast as the tenth."""
@@ -37,37 +91,110 @@ class Service:
         for collection in self.library.collections():
             # One that cannot be searched keeps no other from it: whoever asks it a question hears why.
             with suppress(LibraryError):
-                self.library.load(collection)
+                embedder = self.library.searcher(collection).embedder
+                if not embedder.used:
+                    embedder.embed_query("warm up")
+
+    def switch_reranker(self, reference: str) -> RerankerSwitch:
+        """Score with the reranker that `reference` names from the next question on.
+
+        The present one answers until the new one is in memory and warm, and then lets go of its own.
+        Raises ModelError when the new one cannot be used; the present one stays then.
+        """
+        with self._switching:
+            began, before = time.perf_counter(), resident_bytes()
+            new = self.load_reranker(reference)
+            new.warm_up(_WARM_UP_TEXT)
+            loaded = resident_bytes()
+            self.pipeline.use_reranker(new).close()
+            give_memory_back()
+            seconds = time.perf_counter() - began
+            self.loads.append(Loaded(new.info, seconds, datetime.now(UTC)))
+            return RerankerSwitch(new.info, seconds, before, loaded, resident_bytes())
 
     def close(self) -> None:
-        """Close the library's file; nothing can be asked afterwards."""
+        """Close the library's file and let go of the models; nothing can be asked afterwards."""
         self.library.close()
+        self.reranker.close()
+        self.library.embedders.close()
 
 
-def build(settings: Settings) -> Service:
+def build(settings: Settings, *, stand_in: bool = False) -> Service:
     """Return a service for `settings`, its models loaded.
 
-    Raises ModelError when a model is missing or corrupt, LibraryError when the library cannot be
-    opened; both say what to do.
+    With `stand_in`, a default model takes the place of a chosen one that cannot be used (its cache may
+    be lost), and every answer says so. Without it, and for a default model, ModelError is raised;
+    LibraryError when the library cannot be opened. All say what to do.
     """
-    with ThreadPoolExecutor(2, thread_name_prefix="load") as loaders:
-        embedder_model = loaders.submit(load_model, settings.embedder, "embed", threads=settings.threads)
-        reranker_model = loaders.submit(load_model, settings.reranker, "rerank", threads=settings.threads)
-        embedder = Embedder(embedder_model.result())
-        reranker = Reranker(reranker_model.result(), ScoreCache())
-    library = open_library(settings, embedder)
-    pipeline = Pipeline(library, embedder, reranker)
-    return Service(settings, embedder, reranker, library, pipeline)
+    scores = ScoreCache()
+
+    def load_reranker(reference: str) -> Reranker:
+        return Reranker(_load(reference, "rerank", settings), scores)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
+        loading = loader.submit(_first_reranker, load_reranker, settings.reranker, stand_in)
+        embedders, no_embedder = _first_embedder(settings, stand_in)
+        loaded, reranker, no_reranker = loading.result()
+    standing: dict[Task, str] = {}
+    for task, notice in (("rerank", no_reranker), ("embed", no_embedder)):
+        if notice:
+            _log.error("%s", notice)
+            standing[cast(Task, task)] = notice
+    library = open_library(settings, embedders)
+    return Service(settings, library, Pipeline(library, reranker, standing), load_reranker, [loaded])
 
 
-def open_library(settings: Settings, embedder: Embedder) -> Library:
+def _first_reranker(
+    load_reranker: Callable[[str], Reranker], chosen: str, stand_in: bool
+) -> tuple[Loaded, Reranker, str | None]:
+    began, notice = time.perf_counter(), None
+    try:
+        reranker = load_reranker(chosen)
+    except ModelError as exc:
+        notice = _notice(chosen, DEFAULT_RERANKER, exc, stand_in)
+        reranker = load_reranker(DEFAULT_RERANKER)
+    return Loaded(reranker.info, time.perf_counter() - began, datetime.now(UTC)), reranker, notice
+
+
+def _first_embedder(settings: Settings, stand_in: bool) -> tuple[Embedders, str | None]:
+    embedders, notice = open_embedders(settings), None
+    try:
+        embedders.get(settings.embedder)
+    except ModelError as exc:
+        notice = _notice(settings.embedder, DEFAULT_EMBEDDER, exc, stand_in)
+        embedders = open_embedders(replace(settings, embedder=DEFAULT_EMBEDDER))
+        embedders.get(DEFAULT_EMBEDDER)
+    return embedders, notice
+
+
+def _notice(chosen: str, default: str, problem: ModelError, stand_in: bool) -> str:
+    if not stand_in or chosen == default:
+        raise problem
+    return stands_in(default, for_model=chosen, because=problem)
+
+
+def open_embedders(settings: Settings) -> Embedders:
+    """Return the embedders of this machine, each to be loaded when it is needed."""
+
+    def load_embedder(reference: str) -> Embedder:
+        return Embedder(_load(reference, "embed", settings))
+
+    return Embedders(load_embedder, settings.embedder)
+
+
+def open_library(settings: Settings, embedders: Embedders) -> Library:
     """Return the library under `settings.home`, made if new. Raises LibraryError."""
     store = Store(settings.home / "library.db")
     most = settings.max_upload_mb * 1_000_000
-    return Library(store, embedder, home=settings.home, max_file_bytes=most)
+    return Library(store, embedders, home=settings.home, max_file_bytes=most)
 
 
-def load_model(model_id: str, task: Task, *, threads: int) -> OnnxModel:
-    """Return the model `model_id`, its files verified, in memory. Raises ModelError."""
-    spec = find(model_id, task)
-    return OnnxModel(spec, locate(spec), threads=threads)
+def load_model(
+    reference: str, task: Task, *, threads: int, cache: Path = Path(DEFAULT_MODEL_CACHE)
+) -> OnnxModel:
+    """Return the model that `reference` names, its files verified, in memory. Raises ModelError."""
+    return load(reference, task, cache=cache.expanduser(), threads=threads)
+
+
+def _load(reference: str, task: Task, settings: Settings) -> OnnxModel:
+    return load_model(reference, task, threads=settings.threads, cache=settings.model_cache)

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from machine import Machine
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
+from rag.embedders import Embedders
 from rag.library import Library
 from rag.rerank import Reranker
 from rag.service import Service, build, load_model, open_library
@@ -66,27 +68,40 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def embedders(embedder: Embedder) -> Embedders:
+    """A machine on which the default embedder is the only one."""
+    return Machine(embedder).embedders()
+
+
 @pytest.fixture
-def library(embedder: Embedder, tmp_path: Path) -> Iterator[Library]:
+def library(embedders: Embedders, tmp_path: Path) -> Iterator[Library]:
     """An empty library in `tmp_path`."""
-    opened = open_library(Settings(home=tmp_path, max_upload_mb=1), embedder)
+    opened = open_library(Settings(home=tmp_path, max_upload_mb=1), embedders)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="session")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the real server, ready, with an empty library of its own."""
+def server_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the real server: a library and a model cache of its own, both empty at first."""
     home = tmp_path_factory.mktemp("server")
+    # The settings of whoever runs the tests must not reach the server under test.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "STREAMLIT_"))}
+    own = {"RAG_HOME": str(home / "library"), "RAG_MODEL_CACHE": str(home / "models")}
+    return kept | own | {"PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture(scope="session")
+def base_url(server_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the real server, ready."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    log = home / "server.log"
+    log = tmp_path_factory.mktemp("log") / "server.log"
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
     with (
         log.open("wb") as out,
-        subprocess.Popen(
-            command, cwd=ROOT, env=_server_env(home), stdout=out, stderr=subprocess.STDOUT
-        ) as server,
+        subprocess.Popen(command, cwd=ROOT, env=server_env, stdout=out, stderr=subprocess.STDOUT) as server,
     ):
         try:
             _wait_until_ready(server, url, log)
@@ -122,12 +137,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _server_env(home: Path) -> dict[str, str]:
-    # The settings of whoever runs the tests must not reach the server under test.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "STREAMLIT_"))}
-    return kept | {"RAG_HOME": str(home / "library"), "PYTHONUNBUFFERED": "1"}
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""Serving must start fast and small, so it never loads what only exporting or drawing needs."""
+"""Serving starts fast, small and quiet: it loads nothing that only exporting needs, and leaves no trace."""
 
 import os
 import subprocess
@@ -48,3 +48,12 @@ def test_serving_loads_no_training_library_and_no_data_frames(tmp_path: Path) ->
 
 def test_an_unwanted_import_is_noticed(tmp_path: Path) -> None:
     assert unwanted_after("import pyarrow", tmp_path) == ["pyarrow"]
+
+
+def test_loading_what_runs_models_writes_nothing_into_the_home_folder(tmp_path: Path) -> None:
+    # Nothing of this process's environment: it has the answer already.
+    code = "import rag.models.session"
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={"HOME": str(tmp_path)}, check=True, timeout=60
+    )
+    assert list(tmp_path.rglob("*")) == []

@@ -12,4 +12,8 @@ def draw() -> None:
     # An emoji, because a Material icon as favicon would be fetched from another host.
     st.set_page_config(page_title="RerankLens", page_icon="🔎", layout="wide")
     st.html(_HERE / "style.css")
-    st.navigation([st.Page(_HERE / "pages" / "compare.py", title="Compare", default=True)]).run()
+    pages = [
+        st.Page(_HERE / "pages" / "compare.py", title="Compare", default=True),
+        st.Page(_HERE / "pages" / "models.py", title="Models"),
+    ]
+    st.navigation(pages, position="top").run()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from rag.config import Settings
 from rag.errors import RagError
+from rag.models import turns
 from rag.service import Service, build
 
 _log = logging.getLogger(__name__)
@@ -17,7 +18,8 @@ _log = logging.getLogger(__name__)
 # The spinner would need a page to be drawn on; the lifespan and the routes have none.
 @st.cache_resource(show_spinner=False, on_release=Service.close)
 def _service(settings: Settings) -> Service:
-    return build(settings)
+    # A server that starts and says what is missing helps more than one that does not start.
+    return build(settings, stand_in=True)
 
 
 def get_service() -> Service:
@@ -28,8 +30,12 @@ def get_service() -> Service:
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
     """Load and warm the models before the first answer, and close the library after the last one."""
+    _log_starts()
     try:
-        if Settings.from_env().preload:
+        settings = Settings.from_env()
+        for leftover in turns.sweep(settings.model_cache):
+            _log.info("Removed what a killed export had left: %s", settings.model_cache / leftover)
+        if settings.preload:
             service = await anyio.to_thread.run_sync(get_service)
             await anyio.to_thread.run_sync(service.warm_up)
         yield {}
@@ -38,3 +44,13 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
         raise
     finally:
         _service.clear()
+
+
+def _log_starts() -> None:
+    """Let the server's log say which model came from which folder, and in what time."""
+    product = logging.getLogger("rag")
+    if not product.handlers:  # whoever embeds the app may have set up logging before
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        product.addHandler(handler)
+        product.setLevel(logging.INFO)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from rag.config import DEFAULT_COLLECTION
-from rag.records import DocumentInfo, FileOutcome, SearchResult
+from rag.models.once import ExportRequest
+from rag.parse.clean import clean
+from rag.records import DocumentInfo, FileOutcome, ModelInfo, SearchResult
 
 QUESTION = "question"
 RETRIEVE_K = "retrieve_k"
@@ -13,6 +15,12 @@ TOP_K = "top_k"
 COLLECTION = "collection"
 DOCUMENT = "document"
 SAMPLE_QUESTION = "sample_question"
+MODEL_TASK = "model_task"
+OTHER_SOURCE = "other_source"
+OTHER_TASK = "other_task"
+AUTO = "auto"  # the task that the model's own files say
+OTHER_WEIGHTS = "other_weights"
+OTHER_REVISION = "other_revision"
 _RESULT = "result"
 _OUTCOMES = "outcomes"
 _UPLOADS = "uploads"
@@ -42,6 +50,12 @@ def last_result(collection: str) -> SearchResult | None:
     """Return the last result of this session, where it was found in `collection`."""
     result, _ = st.session_state.get(_RESULT) or (None, ())
     return result if result and result.collection == collection else None
+
+
+def is_superseded(reranker: ModelInfo) -> bool:
+    """Return whether the last result was ordered by another reranker than this one."""
+    result, _ = st.session_state.get(_RESULT) or (None, ())
+    return bool(result and result.reranker and result.reranker.sha256 != reranker.sha256)
 
 
 def is_outdated(documents: Sequence[DocumentInfo]) -> bool:
@@ -83,3 +97,14 @@ def settle_collection(names: Sequence[str]) -> str:
     current = st.session_state.pop(_OPEN_NEXT, None) or st.session_state.get(COLLECTION) or fallback
     st.session_state[COLLECTION] = current
     return str(current)
+
+
+def other_request() -> ExportRequest:
+    """Return the export that the form for other models asks for."""
+    task = st.session_state[OTHER_TASK]
+    return ExportRequest(
+        clean(st.session_state[OTHER_SOURCE]),
+        None if task == AUTO else task,
+        st.session_state[OTHER_WEIGHTS],
+        clean(st.session_state[OTHER_REVISION]) or None,
+    )

@@ -26,6 +26,7 @@ with st.sidebar:
         "Collection",
         sorted({*names, collection}),
         key=state.COLLECTION,
+        persist_state="session",
         accept_new_options=True,
         help="Type a new name to begin another collection.",
     )
@@ -64,7 +65,10 @@ if documents:
     with st.form("ask"):
         question_slot, depth_slot, button_slot = st.columns([6, 3, 1.2], vertical_alignment="bottom")
         question = question_slot.text_input(
-            "Question", key=state.QUESTION, placeholder="Ask in your own words"
+            "Question",
+            key=state.QUESTION,
+            placeholder="Ask in your own words",
+            persist_state="session",
         )
         retrieve_k = depth_slot.number_input(
             "Candidates (retrieve k)",
@@ -72,6 +76,7 @@ if documents:
             MAX_RETRIEVE_K,
             service.settings.retrieve_k,
             key=state.RETRIEVE_K,
+            persist_state="session",
             help="How many chunks FAISS retrieves. The cross-encoder reads all of them.",
         )
         asked = button_slot.form_submit_button("Ask", type="primary", width="stretch")
@@ -92,12 +97,15 @@ if documents:
         with result_slot.container():
             if state.is_outdated(documents):
                 st.text("The documents have changed since this question was asked. Ask again to search them.")
+            if state.is_superseded(service.reranker.info):
+                st.text("The reranker has changed since this question was asked. Ask again to see its order.")
             top_k = st.slider(
                 "Cards in each column (top k)",
                 1,
                 max(100, service.settings.top_k),
                 service.settings.top_k,
                 key=state.TOP_K,
+                persist_state="session",
                 help="Only what is shown; nothing is computed again.",
                 width=360,
             )

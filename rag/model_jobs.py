@@ -1,0 +1,105 @@
+"""Change models in the background: export one, re-embed a collection, take another reranker."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from rag.jobs import Job, JobKey, Report
+from rag.models import turns
+from rag.models.exporter import Progress
+from rag.models.once import Exported, ExportRequest, export
+from rag.reembed import reembed
+from rag.service import RerankerSwitch, Service
+from rag.wording import bytes_in_words, counted, duration, progress_in_words
+
+
+def export_key(request: ExportRequest, cache: Path) -> JobKey:
+    """Return the key under which the export of `request` runs."""
+    return JobKey("export", str(request.target(cache)))
+
+
+def model_name(request: ExportRequest) -> str:
+    """Return what the exported model will be called in settings."""
+    return request.id if request.quantization == "int8" else f"{request.id}@fp32"
+
+
+def start_export(service: Service, request: ExportRequest) -> Job:
+    """Export the model that `request` asks for, or join whoever exports it already.
+
+    One after the other: each takes all cores, and four times the memory of its weights.
+    """
+    cache, jobs = service.settings.model_cache, service.jobs
+
+    def work(report: Callable[[Report], None]) -> str:
+        waited = False
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal waited
+            waited = waited or progress.waiting
+            report(report_of(progress))
+
+        report(Report("waiting for another export to end"))
+        with jobs.alone:
+            turns.sweep(cache)
+            done = export(request, cache, on_progress)
+        return exported_in_words(done, waited=waited)
+
+    name = model_name(request)
+    return jobs.start(export_key(request, cache), work, title=f"Export of {name}", subject=name)
+
+
+def start_reembedding(service: Service, collection: str, embedder_id: str) -> Job:
+    """Give `collection` the embedder `embedder_id`; the older vectors answer until all is done."""
+
+    def work(report: Callable[[Report], None]) -> str:
+        report(Report("loading the embedder"))
+
+        def on_progress(done: int, total: int) -> None:
+            report(Report(f"{done:,} of {counted(total, 'chunk')} embedded", done / total if total else None))
+
+        return reembed(service.library, collection, embedder_id, on_progress).message
+
+    title = f"Re-embedding of {collection} with {embedder_id}"
+    return service.jobs.start(JobKey("reembed", collection), work, title=title, subject=embedder_id)
+
+
+def start_switch(service: Service, reference: str) -> Job:
+    """Score with the reranker `reference` from the next question on, once it is loaded and warm."""
+
+    def work(report: Callable[[Report], None]) -> str:
+        report(Report("loading it; the present reranker answers meanwhile"))
+        return switched_in_words(service.switch_reranker(reference))
+
+    title = f"Change of the reranker to {reference}"
+    return service.jobs.start(JobKey("use", reference), work, title=title, subject=reference)
+
+
+def report_of(progress: Progress) -> Report:
+    """Return how far an export is, as a job reports it: a fraction of the whole, not of its phase."""
+    seconds, left = progress.seconds, progress.remaining_s
+    fraction = None if left is None else seconds / (seconds + left) if seconds else 0.0
+    return Report(progress_in_words(progress), fraction, left)
+
+
+def exported_in_words(done: Exported, *, waited: bool) -> str:
+    """Return what came of an export, in one sentence; `waited` for another process."""
+    size = bytes_in_words(done.model.size_bytes)
+    if done.made:
+        return f"{done.model.id} is here now: exported in {duration(done.seconds)}, {size}."
+    if waited:
+        return f"{done.model.id} is here now: another process exported it meanwhile, {size}."
+    return f"{done.model.id} was here already, {size}. Nothing was exported."
+
+
+def switched_in_words(switch: RerankerSwitch) -> str:
+    """Return how a change of the reranker went: since when, how fast, and what it did to the memory."""
+    said = f"{switch.reranker.id} answers from now on, loaded in {duration(switch.seconds)}."
+    if switch.resident_before is None or switch.resident_after is None:
+        return said
+    before, after = bytes_in_words(switch.resident_before), bytes_in_words(switch.resident_after)
+    return f"{said} Memory: {before} before, {after} now."
+
+
+def keeping(variable: str, model_id: str) -> str:
+    """Return the setting that keeps a model in use over a restart, for a shell."""
+    return f"{variable}={shlex.quote(model_id)}"

@@ -1,0 +1,163 @@
+"""The parts of the Models page."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import streamlit as st
+
+from rag.jobs import JobKey
+from rag.machine.places import look
+from rag.model_jobs import start_export
+from rag.models.cache import InstalledModel
+from rag.models.catalog import CATALOG, CatalogEntry, Preset, entry
+from rag.models.once import ExportRequest
+from rag.service import Service
+from rag.ui import components, model_cards, model_controls, state
+from rag.ui.shelf import QUANTIZATIONS, Shelf
+
+_TASK_LABELS = {state.AUTO: "as its files say", "rerank": "a reranker", "embed": "an embedder"}
+
+
+def in_use(service: Service, shelf: Shelf) -> None:
+    """Draw which reranker answers, and whose vectors each collection has."""
+    for notice in service.pipeline.standing:
+        components.problem(notice)
+    library, loaded = service.library, service.loads[-1]
+    default = service.embedder.info
+    refs = [(name, ref) for name in library.collections() if (ref := library.embedder_ref(name))]
+    here = {default.sha256, *(model.sha256 for model in shelf.models)}
+    rows = [(name, ref.id, ref.sha256 in here) for name, ref in refs]
+    one, other = st.columns(2)
+    with one.container(border=True, height="stretch", key="reranker_in_use"):
+        model = shelf.with_fingerprint(loaded.reranker.sha256)
+        st.html(model_cards.reranker_in_use(model, loaded, datetime.now(UTC)))
+        model_controls.keep_reranker(service)
+    with other.container(border=True, height="stretch", key="embedders_in_use"):
+        st.html(model_cards.embedders_in_use(rows, default.id))
+        running = [job for job in service.jobs.all() if job.running and job.key.kind == "reembed"]
+        model_controls.jobs(service, running, place="in use")
+
+
+def preset(service: Service, shelf: Shelf, preset: Preset) -> None:
+    """Draw a preset: its models, what is missing, and what to do with them once they are here."""
+    wanted = [known for name in (preset.reranker, preset.embedder) if (known := entry(name))]
+    missing = [known for known in wanted if not shelf.variants(known.id)]
+    states = [(known, _state_in_preset(service, shelf, known)) for known in wanted]
+    st.html(model_cards.preset(preset, states))
+    for known in wanted:
+        model_controls.jobs(service, service.jobs.about(known.id), place=preset.name)
+    if missing:
+        st.button(
+            "Export both models" if len(missing) > 1 else "Export the missing model",
+            key=f"preset {preset.name}",
+            type="primary",
+            on_click=_export_all,
+            args=(service, missing),
+            disabled=not model_controls.can_export(),
+        )
+    for known in wanted:
+        for model in shelf.variants(known.id)[:1]:
+            _use(service, model, place=preset.name)
+
+
+def _state_in_preset(service: Service, shelf: Shelf, known: CatalogEntry) -> str:
+    here = shelf.variants(known.id)
+    if not here:
+        return model_cards.to_fetch(known)
+    used = service.reranker.info.sha256 in {model.sha256 for model in here}
+    return "here, in use" if used else "here"
+
+
+def _export_all(service: Service, missing: Sequence[CatalogEntry]) -> None:
+    for known in missing:
+        start_export(service, ExportRequest(known.id, known.task))
+
+
+def known_model(service: Service, shelf: Shelf, known: CatalogEntry) -> None:
+    """Draw a model of the catalogue, its state, and what can be done with it."""
+    st.html(model_cards.known_model(known))
+    here, missing = shelf.variants(known.id), shelf.missing(known)
+    if not here:
+        st.html(model_cards.absent(known))
+    for model in here:
+        _installed(service, model)
+    model_controls.exports_elsewhere(service, known)
+    for name in (known.id, f"{known.id}@fp32"):
+        model_controls.jobs(service, service.jobs.about(name), place="card")
+    if missing:
+        model_controls.export_choice(service, known, missing)
+
+
+def other_model(service: Service, model: InstalledModel) -> None:
+    """Draw a model that the catalogue does not have."""
+    st.html(model_cards.other_model(model))
+    _installed(service, model)
+    model_controls.jobs(service, service.jobs.about(model.id), place="card")
+
+
+def strangers(service: Service, shelf: Shelf) -> None:
+    """Draw the jobs and exports that belong to no card."""
+    known = {name for e in CATALOG for name in (e.id, f"{e.id}@fp32")}
+    carded = known | {model.id for model in shelf.others()}
+    model_controls.jobs(
+        service, [job for job in service.jobs.all() if job.subject not in carded], place="others"
+    )
+    cache = service.settings.model_cache
+    targets = {ExportRequest(e.id, e.task, form).target(cache) for e in CATALOG for form in QUANTIZATIONS}
+    for target in shelf.underway:
+        job = service.jobs.get(JobKey("export", str(target)))
+        if target not in targets and not (job and job.running):
+            model_controls.live_elsewhere(target, f"Export of {target.name}")
+
+
+def other_form(service: Service) -> None:
+    """Draw the form that exports any model."""
+    with st.form("other_model"):
+        st.text_input(
+            "Hugging Face id, or a folder on this machine",
+            key=state.OTHER_SOURCE,
+            placeholder="BAAI/bge-reranker-large",
+            max_chars=500,
+        )
+        with st.container(horizontal=True):
+            st.selectbox(
+                "What it is", list(_TASK_LABELS), format_func=_TASK_LABELS.__getitem__, key=state.OTHER_TASK
+            )
+            st.selectbox(
+                "Weights",
+                QUANTIZATIONS,
+                format_func=model_controls.FORM_LABELS.__getitem__,
+                key=state.OTHER_WEIGHTS,
+            )
+            st.text_input("Revision", key=state.OTHER_REVISION, placeholder="the newest", max_chars=100)
+        st.form_submit_button(
+            "Export",
+            key="export_other",
+            on_click=lambda: model_controls.begin(start_export, service, state.other_request()),
+            disabled=not model_controls.can_export(),
+        )
+
+
+def place(topic: str, folder: Path) -> None:
+    """Draw what is known about the place where `folder` is."""
+    st.html(model_cards.place(topic, look(folder)))
+
+
+def broken(shelf: Shelf) -> None:
+    """Name the folders of the cache that cannot be used."""
+    if shelf.broken:
+        with st.container(border=True):
+            st.html(model_cards.broken(shelf.broken))
+
+
+def _installed(service: Service, model: InstalledModel) -> None:
+    st.html(model_cards.state(model, in_use=model.sha256 == service.reranker.info.sha256))
+    _use(service, model, place="card")
+
+
+def _use(service: Service, model: InstalledModel, *, place: str) -> None:
+    if model.task == "rerank":
+        model_controls.use_reranker(service, model, place=place)
+    else:
+        model_controls.use_embedder(service, model, place=place)
