@@ -32,9 +32,8 @@ from benchmarks.common import (
     run,
     spread,
 )
-from rag.config import DEFAULT_RERANKER, usable_cores
+from rag.config import DEFAULT_RERANKER, Settings, usable_cores
 from rag.models.cache import locate
-from rag.models.catalog import find
 from rag.pipeline import Pipeline
 from rag.records import Hit
 from rag.rerank import Reranker
@@ -85,7 +84,7 @@ def measure(rounds: int = ROUNDS) -> Section:
             _BATCH: _one_batch(),
         }
         # A pipeline without the score cache, which would answer every round but the first.
-        uncached = Pipeline(service.library, service.embedder, reranker)
+        uncached = Pipeline(service.library, reranker)
         measured = [_ask(service, uncached, methods, q, rounds) for q in sample_questions()[3::8]]
         service.close()
     return _section(measured, rounds)
@@ -95,8 +94,8 @@ def _ask(
     service: Service, pipeline: Pipeline, methods: Mapping[str, Method], question: str, rounds: int
 ) -> Measured:
     progress(f"rerank: {question}")
-    nearest = partial(service.library.nearest, collection=SAMPLE_COLLECTION)
-    hits = retrieve(question, embedder=service.embedder, nearest=nearest, k=RETRIEVE_K, watch=Stopwatch())
+    found = service.library.searcher(SAMPLE_COLLECTION)
+    hits = retrieve(question, embedder=found.embedder, nearest=found.nearest, k=RETRIEVE_K, watch=Stopwatch())
     logits = {name: method(question, hits) for name, method in methods.items()}  # the warm-up
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     whole = []
@@ -172,7 +171,7 @@ def _flashrank(folder: Path) -> Method:
     """Return FlashRank's reranking, on our model file: the folder saves it the download."""
     from flashrank import Ranker, RerankRequest  # type: ignore[import-not-found,unused-ignore]
 
-    paths = locate(find(DEFAULT_RERANKER, "rerank"))
+    paths = locate(DEFAULT_RERANKER, "rerank", Settings().model_cache)
     model = folder / _PEER_MODEL
     model.mkdir()
     (model / _PEER_FILE).symlink_to(paths.graph)
@@ -203,7 +202,7 @@ def _flashrank(folder: Path) -> Method:
 
 def _one_batch() -> Method:
     """Return plain onnxruntime on one padded batch, as FlashRank calls it."""
-    paths = locate(find(DEFAULT_RERANKER, "rerank"))
+    paths = locate(DEFAULT_RERANKER, "rerank", Settings().model_cache)
     session = ort.InferenceSession(str(paths.graph), providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(paths.tokenizer))
     tokenizer.enable_truncation(512)

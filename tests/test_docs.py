@@ -1,6 +1,8 @@
 """The README says what the program does."""
 
+import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from rag.__main__ import parser
@@ -23,10 +25,19 @@ def test_the_settings_table_names_the_defaults() -> None:
         assert f"| {number} |" in README
 
 
+def commands(of: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command below the parser `of` with its full name, such as "models list"."""
+    for action in of._actions:
+        if isinstance(action.choices, dict):
+            for word, command in action.choices.items():
+                yield from commands(command, f"{name} {word}".strip())
+            return
+    yield name, of
+
+
 def test_every_command_and_each_of_its_options_is_in_the_readme() -> None:
-    (commands,) = [a.choices for a in parser()._actions if a.dest == "command"]
-    for name, command in commands.items():
-        (usage,) = re.findall(rf"^    python -m rag ({name} .*)$", README, re.MULTILINE)
+    for name, command in commands(parser()):
+        (usage,) = re.findall(rf"^    python -m rag ({name}(?: .*)?)$", README, re.MULTILINE)
         options = {o for a in command._actions for o in a.option_strings if o.startswith("--")}
         assert set(re.findall(r"--[a-z-]+", usage)) == options - {"--help", "--json"}
 
