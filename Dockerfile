@@ -12,6 +12,8 @@ ARG PYTHON=python:3.11-slim-bookworm
 # Exports what EXPORT_MODELS names, separated by spaces. Without it PyTorch is not even installed.
 FROM ${PYTHON} AS export
 ARG EXPORT_MODELS=""
+# Name PyTorch's CPU index here, or pip may bring gigabytes of CUDA libraries that exporting does not use.
+ARG PIP_EXTRA_INDEX_URL=""
 WORKDIR /app
 ENV RAG_MODEL_CACHE=/opt/models
 RUN mkdir -p /opt/models

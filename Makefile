@@ -70,7 +70,7 @@ $(VENV)/dev.done: requirements-dev.txt requirements.txt $(VENV)/serve.done
 	@touch $@
 
 # FlashRank stays out of .venv: the application and its tests never see it.
-$(BENCH)/bench.done: requirements-bench.txt requirements-serve.txt $(VENV)/pyvenv.cfg
+$(BENCH)/bench.done: requirements-bench.txt requirements.txt requirements-serve.txt $(VENV)/pyvenv.cfg
 	@echo "Installing the application once more, with what it is measured against, into $(BENCH)"
 	$(PY) -m venv --clear $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --no-input --disable-pip-version-check -r requirements-bench.txt

@@ -17,7 +17,17 @@ from rag.service import Service, build
 
 ROOT = Path(__file__).resolve().parents[1]
 RETRIEVE_K = 30
-_PACKAGES = ("streamlit", "onnxruntime", "tokenizers", "numpy", "faiss-cpu", "flashrank", "playwright")
+_PACKAGES = (
+    "streamlit",
+    "onnxruntime",
+    "tokenizers",
+    "numpy",
+    "faiss-cpu",
+    "flashrank",
+    "torch",
+    "sentence-transformers",
+    "playwright",
+)
 
 
 class MeasureError(Exception):

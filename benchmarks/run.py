@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import first_question, memory, page, rerank, startup
+from benchmarks import export, first_question, memory, page, rerank, startup
 from benchmarks.common import Section, machine, run
 
 _RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -21,5 +21,12 @@ def _write(sections: Sequence[Section]) -> None:
 
 
 if __name__ == "__main__":
-    measures = (rerank.measure, startup.measure, first_question.measure, page.measure, memory.measure)
+    measures = (
+        rerank.measure,
+        startup.measure,
+        first_question.measure,
+        page.measure,
+        memory.measure,
+        export.measure,
+    )
     sys.exit(run(*measures, write=_write))

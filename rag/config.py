@@ -10,6 +10,7 @@ from rag.errors import SettingsError
 
 DEFAULT_EMBEDDER = "BAAI/bge-small-en-v1.5"
 DEFAULT_RERANKER = "cross-encoder/ms-marco-MiniLM-L-12-v2"
+RERANKER_NONE = "none"  # in place of a reranker's name: no reranking
 DEFAULT_MODEL_CACHE = "~/.cache/huggingface/onnx"
 MAX_RETRIEVE_K = 1000
 DEFAULT_COLLECTION = "default"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rag.jobs import Job, JobKey, Report
 from rag.models import turns
-from rag.models.exporter import Progress
 from rag.models.once import Exported, ExportRequest, export
+from rag.models.progress import Progress
 from rag.reembed import reembed
 from rag.service import RerankerSwitch, Service
 from rag.wording import bytes_in_words, counted, duration, progress_in_words

@@ -8,14 +8,12 @@ from rag.embed import Embedder
 from rag.errors import QueryError
 from rag.library import Library, Searcher
 from rag.models.manifest import Task
-from rag.parse.clean import clean
+from rag.question import checked_query
 from rag.records import SearchResult
 from rag.rerank import Reranker
 from rag.retrieve import retrieve
 from rag.timing import Stopwatch
 from rag.wording import question_cut
-
-MAX_QUERY_CHARS = 4000
 
 
 class Pipeline:
@@ -108,16 +106,3 @@ def _notices(question: str, embedder: Embedder, reranker: Reranker | None) -> tu
     elif unread := reranker.query_tokens_unread(question):
         notices.append(question_cut("reranker", unread))
     return tuple(notices)
-
-
-def checked_query(query: str) -> str:
-    """Return `query` as it will be asked: cleaned as documents are. Raises QueryError."""
-    question = clean(query[: MAX_QUERY_CHARS + 1])
-    if not question:
-        raise QueryError("The question is empty. Type a question or a few keywords.")
-    if len(query) > MAX_QUERY_CHARS:
-        raise QueryError(
-            f"The question has {len(query):,} characters; at most {MAX_QUERY_CHARS:,} can be asked. "
-            "Shorten it."
-        )
-    return question

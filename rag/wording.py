@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.models.exporter import Progress
 from rag.models.manifest import Manifest
+from rag.models.progress import Progress
 from rag.records import RerankedHit, SearchResult, StageTime
 
 Direction = Literal["up", "down", "same", "new", "out"]

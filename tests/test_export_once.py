@@ -39,10 +39,11 @@ from toy_original import write_original
 from rag.errors import CorruptModelError, ExportError, MissingModelError, ModelError
 from rag.models import turns
 from rag.models.cache import check, exported, find, locate, model_id
-from rag.models.exporter import PACKAGES, Progress, require_packages
+from rag.models.exporter import PACKAGES, require_packages
 from rag.models.manifest import Manifest
 from rag.models.once import Exported, ExportRequest
 from rag.models.once import export as export_here
+from rag.models.progress import Progress
 
 SOURCES = ["config.json", "model.safetensors", "tokenizer.json"]
 MEMORY = "status -9; it was killed, most likely for lack of memory"

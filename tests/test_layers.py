@@ -19,6 +19,7 @@ LAYERS = (
     (
         "rag.parse",
         "rag.chunk",
+        "rag.question",
         "rag.metrics",
         "rag.trec",
         "rag.beir",

@@ -21,8 +21,9 @@ from rag.machine import packages
 from rag.model_jobs import export_key
 from rag.models import turns
 from rag.models.catalog import CATALOG, PRESETS
-from rag.models.exporter import INSTALL, Progress
+from rag.models.exporter import INSTALL
 from rag.models.once import ExportRequest
+from rag.models.progress import Progress
 from rag.service import Service
 from rag.ui import state
 from rag.ui.resources import get_service

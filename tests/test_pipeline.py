@@ -16,7 +16,8 @@ from machine import Machine, make_embedder, make_reranker, relabelled
 from rag.config import MAX_RETRIEVE_K
 from rag.errors import NotFoundError, QueryError
 from rag.models.session import OnnxModel
-from rag.pipeline import MAX_QUERY_CHARS, Pipeline, checked_query
+from rag.pipeline import Pipeline
+from rag.question import MAX_QUERY_CHARS, checked_query
 from rag.records import Hit, RerankedHit, SearchResult, StageTime
 from rag.rerank import Reranker
 from rag.service import Service, build, open_library

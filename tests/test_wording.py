@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results import search_result
 
-from rag.models.exporter import Progress
 from rag.models.manifest import Manifest, Parity, Quantization, Reading, Task
+from rag.models.progress import Progress
 from rag.records import StageTime
 from rag.wording import (
     after_reranking,

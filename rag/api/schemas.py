@@ -4,11 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, Settings
+from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, RERANKER_NONE, Settings
 from rag.errors import RagError
 from rag.records import Hit, ModelInfo, RerankedHit, SearchResult
-
-RERANKER_NONE = "none"
 
 
 class MalformedBodyError(RagError):

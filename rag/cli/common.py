@@ -4,8 +4,7 @@ import argparse
 import json
 from dataclasses import replace
 
-from rag.api.schemas import RERANKER_NONE
-from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, Settings
+from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, RERANKER_NONE, Settings
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rag.api.schemas import RERANKER_NONE
 from rag.cli.common import add_json, add_stages, depth, settings_for
-from rag.config import Settings
+from rag.config import RERANKER_NONE, Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
 from rag.eval_report import EvalOptions, EvalReport, report_json

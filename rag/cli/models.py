@@ -12,8 +12,8 @@ from rag.errors import CorruptModelError, RagError
 from rag.models import turns
 from rag.models.cache import InstalledModel, check, find, installed
 from rag.models.catalog import CATALOG
-from rag.models.exporter import Progress
 from rag.models.once import Exported, ExportRequest, export
+from rag.models.progress import Progress
 from rag.wording import bytes_in_words, duration, parity_in_words, progress_in_words
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rag.cli.common import add_json, as_json, settings_for
 from rag.errors import InputFileError
 from rag.models.load import load
-from rag.pipeline import checked_query
+from rag.question import checked_query
 from rag.records import Hit, Passage, RerankedHit
 from rag.rerank import Reranker
 from rag.timing import Stopwatch
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         print(line, file=sys.stderr)
     for hit in reranked:
         passage_id = ids[hit.retrieved_rank - 1]
-        print(as_json({"id": passage_id, "logit": hit.logit, "score": hit.score, "rank": hit.rank}))
+        line = as_json({"id": passage_id, "logit": hit.logit, "score": hit.score, "rank": hit.rank})
+        print(line, flush=True)  # before a large model's memory is given back
     return 0
 
 

@@ -2,8 +2,9 @@
 
 import argparse
 
-from rag.api.schemas import RERANKER_NONE, search_body
+from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
+from rag.config import RERANKER_NONE
 from rag.records import Passage, SearchResult
 from rag.service import build
 from rag.wording import milliseconds, stage_counts, stage_marks, summary

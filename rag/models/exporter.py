@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ExportError
+from rag.models.progress import USUAL_S, Progress, estimate
 
-PHASES = ("download", "load", "export", "check", "quantize", "check", "write")
 # What only exporting needs; requirements.txt brings them all.
 PACKAGES = ("torch", "transformers", "sentence-transformers", "optimum", "optimum-onnx", "onnx")
 INSTALL = f"{sys.executable} -m pip install -r requirements.txt"
@@ -27,32 +26,6 @@ _LOG = "export.log"
 _LOG_TAIL = 600  # characters
 _LAST_WORDS_S = 10
 _LITTLE_ROOM = 50e6  # bytes
-# Seconds that the phases take, as (least, for each GB of fp32 weights): measured on two cores with models
-# of 0.1 to 2.3 GB (benchmarks/export.py). The estimate scales them by how this run is doing.
-_USUAL_S = {
-    "download": (1.0, 20.0),
-    "load": (6.0, 4.0),
-    "export": (2.0, 17.0),
-    "check": (2.0, 8.0),
-    "quantize": (1.0, 18.0),
-    "check int8": (1.0, 4.0),
-    "write": (0.2, 1.0),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an export is: its phase, the seconds since it began, an estimate of those to come.
-
-    `remaining_s` is None until the size of the model is known. `waiting`: another call exports, and
-    this one waits for it. `fraction` is that of the phase, None where it is not known.
-    """
-
-    phase: str
-    seconds: float
-    remaining_s: float | None
-    fraction: float | None = None
-    waiting: bool = False
 
 
 def require_packages(name: str) -> None:
@@ -75,8 +48,9 @@ class Exporter:
         self._report = report
         self._began = time.perf_counter()
         self._entered: list[tuple[str, float]] = []
-        self._plan = list(_USUAL_S)
+        self._plan = list(USUAL_S)
         self._weights_gb: float | None = None
+        self._told: float | None = None
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Convert, check, and quantize where `request` asks for it; return the manifest's fields."""
@@ -94,6 +68,7 @@ class Exporter:
     def enter(self, phase: str) -> None:
         """Note that `phase` begins, and report it."""
         self._entered.append((phase, time.perf_counter() - self._began))
+        self._told = None
         self._tell()
 
     def seconds(self) -> dict[str, float]:
@@ -134,24 +109,19 @@ class Exporter:
     def _heard(self, message: Mapping[str, Any]) -> None:
         if "weights_gb" in message:
             self._weights_gb = message["weights_gb"]
+        self._told = message.get("fraction")
         if "phase" in message:
             self.enter(message["phase"])
 
     def _tell(self) -> None:
         if not self._entered:
             return
-        phase, entered = self._entered[-1]
+        phase, _ = self._entered[-1]
         seconds = time.perf_counter() - self._began
-        fraction, remaining = None, None
+        fraction, remaining = self._told, None
         if self._weights_gb is not None:
-            usual = {name: least + rate * self._weights_gb for name, (least, rate) in _USUAL_S.items()}
-            done = sum(usual[name] for name, _ in self._entered[:-1])
-            pace = max(0.2, entered / done) if done > 0 else 1.0
-            at = self._plan.index(phase)
-            here = usual[phase] * pace
-            fraction = min(0.99, (seconds - entered) / here)
-            remaining = max(0.0, here - (seconds - entered)) + pace * sum(
-                usual[name] for name in self._plan[at + 1 :]
+            fraction, remaining = estimate(
+                self._plan, self._entered, seconds, weights_gb=self._weights_gb, told=self._told
             )
         self._report(Progress(phase, seconds, remaining, fraction))
 

@@ -22,8 +22,9 @@ from rag.models import manifest as manifests
 from rag.models import turns
 from rag.models.cache import InstalledModel, check, exported, folder_name, local_folder, model_id
 from rag.models.catalog import entry
-from rag.models.exporter import Exporter, Progress, require_packages
+from rag.models.exporter import Exporter, require_packages
 from rag.models.manifest import Manifest, Quantization, Task
+from rag.models.progress import Progress
 
 # Of a local folder, what an export reads.
 _SOURCES = (".json", ".safetensors", ".bin", ".model", ".txt", ".py")
@@ -129,7 +130,7 @@ def _build(request: ExportRequest, revision: str | None, growing: Path, exporter
     """Make the model in the folder `growing`, complete with its manifest."""
     asked = _asked(request, revision)
     made = exporter.run(asked)
-    del made["folder"], made["remote_code"]
+    del made["folder"]
     exporter.enter("write")
     files = manifests.facts(growing)
     fields = {

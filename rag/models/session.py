@@ -1,6 +1,7 @@
 """Run an ONNX text model: its tokenizer, its graph, nothing else."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -33,6 +34,7 @@ _LOAD_ERRORS = tuple(
 # Of the model's window, at least this much is left to the passage (half, where the window is small):
 # a longer question is cut, visibly.
 MIN_PASSAGE_TOKENS = 128
+_HEAD_START_S = 0.05  # a large graph lets go of the lock after 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,13 @@ class OnnxModel:
 
     def __init__(self, model: InstalledModel, *, threads: int) -> None:
         self.model = model
-        # Side by side: a large vocabulary takes half as long to read as its graph. Reading it holds the
-        # interpreter, which loading a graph does not: so the graph must be on its way first.
+        # Side by side: a large vocabulary takes as long to read as its graph. Reading it holds the
+        # interpreter's lock throughout, loading a graph only at first: so the graph has a head start.
         with ThreadPoolExecutor(1) as loader:
             underway = threading.Event()
             session = loader.submit(_open_session, model, underway)
             underway.wait()
+            time.sleep(_HEAD_START_S)
             self._tokenizer = _open_tokenizer(model)
             self._session = session.result()
         self._inputs = frozenset(node.name for node in self._session.get_inputs())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rag.models.exporter import PHASES, Progress
+from rag.models.progress import Progress
 
 PARTIAL, _PROGRESS = ".partial", ".progress"
 _POLL_S = 0.2
@@ -111,4 +111,4 @@ def _progress_file(target: Path) -> Path:
 def _read(target: Path) -> Progress:
     with suppress(OSError, ValueError, TypeError):
         return Progress(**json.loads(_progress_file(target).read_text(encoding="utf-8")))
-    return Progress(PHASES[0], 0.0, None)
+    return Progress("download", 0.0, None)  # it has not said anything yet

@@ -40,12 +40,13 @@ def main() -> None:
 
 def _speaker() -> Say:
     """Return the way to speak to whoever started us; what libraries print goes to the log instead."""
-    mouth = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    mouth, turn = os.fdopen(os.dup(1), "w", encoding="utf-8"), threading.Lock()
     os.dup2(2, 1)
 
     def say(**message: object) -> None:
-        mouth.write(json.dumps(message) + "\n")
-        mouth.flush()
+        with turn:
+            mouth.write(json.dumps(message) + "\n")
+            mouth.flush()
 
     return say
 

@@ -66,7 +66,7 @@ def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> d
     }
 
 
-def _export(original: Original, task: Task, folder: Path) -> int:
+def _export(original: Original[Any], task: Task, folder: Path) -> int:
     """Write graph (weights above 2 GB beside it) and tokenizer into `folder`; return the opset."""
     work = folder / "export"
     onnx_export_from_model(

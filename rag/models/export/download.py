@@ -2,12 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, ModelCard, snapshot_download
+from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -16,6 +18,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
 from rag.errors import ExportError
 from rag.models.manifest import Task
@@ -50,9 +54,10 @@ def run(request: Mapping[str, Any], growing: Path, say: Callable[..., None]) -> 
     if request["local"]:
         folder, revision = Path(name), str(request["revision"])
     else:
-        folder, revision = _from_hub(name, request["revision"])
+        folder, revision = _from_hub(name, request["revision"], say)
     say(weights_gb=weights_bytes(folder) / 1e9)
     config = _config(folder, name)
+    _refuse_code(config, name, allowed=request["remote_code"])
     _refuse_incomplete(folder, name)
     _refuse_full_disk(folder, growing, name)
     licence, languages = _card(folder)
@@ -62,8 +67,17 @@ def run(request: Mapping[str, Any], growing: Path, say: Callable[..., None]) -> 
         "task": _task(folder, config, name, request["task"]),
         "licence": request["licence"] or licence,
         "languages": list(request["languages"] or languages),
-        "remote_code": sorted(config.get("auto_map") or ()),
     }
+
+
+def _refuse_code(config: Mapping[str, Any], name: str, *, allowed: bool) -> None:
+    if config.get("auto_map") and not allowed:
+        raise ExportError(
+            f"{name} runs only with Python code from its own repository "
+            f"({', '.join(sorted(config['auto_map']))}). If you trust its authors, export it with "
+            "--trust-remote-code.",
+            model_id=name,
+        )
 
 
 def _refuse_incomplete(folder: Path, name: str) -> None:
@@ -120,9 +134,9 @@ def _refuse_full_disk(folder: Path, growing: Path, name: str) -> None:
         )
 
 
-def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
+def _from_hub(name: str, revision: str | None, say: Callable[..., None]) -> tuple[Path, str]:
     try:
-        return _folder(_snapshot(name, revision))
+        return _folder(_snapshot(name, revision, say))
     except GatedRepoError as exc:
         message = (
             f"{name} is only given to those who accepted its terms: do so on its page of the Hugging Face "
@@ -154,20 +168,43 @@ def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
         ) from exc
 
 
-def _snapshot(name: str, revision: str | None) -> str:
+def _snapshot(name: str, revision: str | None, say: Callable[..., None]) -> str:
     try:
-        info = HfApi().model_info(name, revision=revision)
+        info = HfApi().model_info(name, revision=revision, files_metadata=True)
     except (HfHubHTTPError, ConnectionError, OSError) as exc:
         # No network: what an earlier download left is as good.
         if not isinstance(exc, _REFUSALS):
             with suppress(LocalEntryNotFoundError):
                 return snapshot_download(name, revision=revision, local_files_only=True)
         raise
-    files = [sibling.rfilename for sibling in info.siblings or ()]
-    weights = "*.safetensors" if any(_is_weights(f, ".safetensors") for f in files) else "*.bin"
-    return snapshot_download(
-        name, revision=info.sha, allow_patterns=[*_WANTED, weights], ignore_patterns=[*_UNWANTED]
-    )
+    sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
+    weights = "*.safetensors" if any(_is_weights(f, ".safetensors") for f in sizes) else "*.bin"
+    allowed, ignored = [*_WANTED, weights], [*_UNWANTED]
+    wanted = filter_repo_objects(sizes, allow_patterns=allowed, ignore_patterns=ignored)
+    say(weights_gb=sum(size for file, size in sizes.items() if _is_weights(file, weights[1:])) / 1e9)
+    with _bytes_told(name, sum(sizes[file] for file in wanted), say):
+        return snapshot_download(name, revision=info.sha, allow_patterns=allowed, ignore_patterns=ignored)
+
+
+@contextmanager
+def _bytes_told(name: str, total: int, say: Callable[..., None]) -> Iterator[None]:
+    """Tell twice a second which share of `total` bytes has arrived, while the body downloads `name`."""
+    blobs = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(0.5):
+            with suppress(OSError):  # a file has just got its name
+                arrived = sum(path.stat().st_size for path in blobs.glob("*"))
+                say(fraction=min(1.0, arrived / max(1, total)))
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def _is_of_the_disk(exc: BaseException) -> bool:

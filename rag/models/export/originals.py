@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,19 +18,33 @@ from rag.models.outputs import logit
 
 _POOLING = {"cls": "cls", "mean": "mean", "lasttoken": "last"}
 # A label of this name is the one whose logit says that a passage answers the question.
-_RELEVANT = ("relevant", "positive", "true", "yes", "1", "entailment", "duplicate")
+_RELEVANT = ("relevant", "positive", "true", "yes", "1")
+
+M = TypeVar("M", CrossEncoder, SentenceTransformer)
 
 
-class Original(ABC):
-    """A model as its authors published it, in memory."""
+class Original(ABC, Generic[M]):
+    """A model as its authors published it, in memory, read by `library` of sentence-transformers."""
 
-    reference: str
+    library: type[M]
 
     def __init__(self, name: str, source: Path, request: Mapping[str, Any]) -> None:
         self.name = name
         self.request = request
         self.notes: list[str] = []
         self.settings: dict[str, str] = {}
+        self._model = self.library(
+            str(source),
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=request["remote_code"],
+            model_kwargs={"dtype": torch.float32},
+        )
+
+    @property
+    def reference(self) -> str:
+        """What the exported model is compared with, in words."""
+        return f"sentence-transformers {self.library.__name__}, PyTorch fp32"
 
     @property
     @abstractmethod
@@ -38,9 +52,10 @@ class Original(ABC):
         """The transformers model that is exported."""
 
     @property
-    @abstractmethod
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Its tokenizer."""
+        tokenizer: PreTrainedTokenizerBase = self._model.tokenizer
+        return tokenizer
 
     @abstractmethod
     def reading(self) -> Reading:
@@ -63,32 +78,16 @@ class Original(ABC):
         return min(known)
 
 
-class OriginalReranker(Original):
-    """A cross-encoder, read by sentence-transformers."""
+class OriginalReranker(Original[CrossEncoder]):
+    """A cross-encoder."""
 
-    reference = "sentence-transformers CrossEncoder, PyTorch fp32"
-
-    def __init__(self, name: str, source: Path, request: Mapping[str, Any]) -> None:
-        super().__init__(name, source, request)
-        self._model = CrossEncoder(
-            str(source),
-            device="cpu",
-            local_files_only=True,
-            trust_remote_code=request["remote_code"],
-            model_kwargs={"dtype": torch.float32},
-        )
+    library = CrossEncoder
 
     @property
     def transformer(self) -> PreTrainedModel:
         """The classification model."""
         model: PreTrainedModel = self._model.model
         return model
-
-    @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Its tokenizer."""
-        tokenizer: PreTrainedTokenizerBase = self._model.tokenizer
-        return tokenizer
 
     def reading(self) -> Reading:
         """Return window and labels."""
@@ -126,32 +125,16 @@ class OriginalReranker(Original):
         return found[0]
 
 
-class OriginalEmbedder(Original):
-    """A bi-encoder, read by sentence-transformers."""
+class OriginalEmbedder(Original[SentenceTransformer]):
+    """A bi-encoder."""
 
-    reference = "sentence-transformers SentenceTransformer, PyTorch fp32"
-
-    def __init__(self, name: str, source: Path, request: Mapping[str, Any]) -> None:
-        super().__init__(name, source, request)
-        self._model = SentenceTransformer(
-            str(source),
-            device="cpu",
-            local_files_only=True,
-            trust_remote_code=request["remote_code"],
-            model_kwargs={"dtype": torch.float32},
-        )
+    library = SentenceTransformer
 
     @property
     def transformer(self) -> PreTrainedModel:
         """The model behind the pooling."""
         model: PreTrainedModel = self._model[0].auto_model
         return model
-
-    @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Its tokenizer."""
-        tokenizer: PreTrainedTokenizerBase = self._model.tokenizer
-        return tokenizer
 
     def reading(self) -> Reading:
         """Return window, prefixes and pooling, from modules.json and the files that it names."""
@@ -208,19 +191,16 @@ class OriginalEmbedder(Original):
             )
 
 
-def load(name: str, task: str, source: Path, request: Mapping[str, Any]) -> Original:
+def load(
+    name: str, task: str, source: Path, request: Mapping[str, Any]
+) -> OriginalReranker | OriginalEmbedder:
     """Return the original in memory. Raises ExportError where its files do not allow it."""
-    code = request["made"]["remote_code"]
-    if code and not request["remote_code"]:
-        raise ExportError(
-            f"{name} runs only with Python code from its own repository ({', '.join(code)}). If you "
-            "trust its authors, export it with --trust-remote-code.",
-            model_id=name,
-        )
     original = (OriginalReranker if task == "rerank" else OriginalEmbedder)(name, source, request)
     if not original.tokenizer.is_fast:
         raise original.refuse(f"its tokenizer {type(original.tokenizer).__name__} has no fast form")
     original.settings["padding_side"] = original.tokenizer.padding_side
+    if original.tokenizer.truncation_side != "right":
+        original.notes.append("Its authors cut long texts at the start; RerankLens cuts them at the end.")
     return original
 
 
