@@ -2,10 +2,10 @@
 # image is built, so that no restart and no new deployment can lose them:
 #
 #   docker build -t reranklens .
-#   docker build -t reranklens --build-arg EXPORT_MODELS="BAAI/bge-reranker-v2-m3" \
-#                              --build-arg RERANKER=BAAI/bge-reranker-v2-m3 .
+#   docker build -t reranklens --build-arg EXPORT_MODELS=cross-encoder/mmarco-mMiniLMv2-L12-H384-v1 \
+#                              --build-arg RERANKER=cross-encoder/mmarco-mMiniLMv2-L12-H384-v1 .
 #
-# docs/deploy.md says how to run it, and what must survive.
+# docs/deploy.md says how to run it, here and on Railway, and what must survive.
 
 ARG PYTHON=python:3.11-slim-bookworm
 
@@ -20,7 +20,9 @@ RUN mkdir -p /opt/models
 COPY requirements.txt requirements-serve.txt ./
 RUN if [ -n "$EXPORT_MODELS" ]; then python -m pip install --no-cache-dir -r requirements.txt; fi
 COPY rag/ rag/
+# The mark tells `doctor` that this folder is the image's, and comes back with each deployment.
 RUN set -f; for model in $EXPORT_MODELS; do python -m rag models export "$model" || exit 1; done \
+    && touch /opt/models/.baked \
     && chmod -R a+rX /opt/models
 
 

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from rag.cli.common import as_json
 from rag.errors import QueryError, RagError, SettingsError, UnknownModelError
 
-FAILED, USAGE = 1, 2
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 # Each command's module in rag.cli, and what it does.
 _COMMANDS = {
@@ -69,7 +69,7 @@ def _load(module: str) -> _Command:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 1 when it failed, 2 when it was not asked for rightly."""
+    """Run one command; return 0, 1 when it failed, 2 when it was not asked for rightly, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr, sys.stdin):
         # Whatever the locale says: file names and passages may hold any character.
         if isinstance(stream, io.TextIOWrapper):
@@ -90,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {exc}", file=sys.stderr)
         return USAGE if isinstance(exc, QueryError | SettingsError | UnknownModelError) else FAILED
     except KeyboardInterrupt:
-        return FAILED
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED

@@ -102,9 +102,14 @@ def _cgroup_cores() -> float | None:
 def _folder(env: Mapping[str, str], name: str, default: str) -> Path:
     text = env.get(name) or default
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        if path.exists() and not path.is_dir():
+            raise SettingsError(name, text, "a folder; found a file")
     except RuntimeError as exc:
         raise SettingsError(name, text, "a folder; there is no such user's home") from exc
+    except (OSError, ValueError) as exc:
+        raise SettingsError(name, text, f"a folder; {exc}") from exc
+    return path
 
 
 def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -1,20 +1,23 @@
 """Examine an installation: what is here, what will survive, what to do."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from rag.config import Settings, usable_cores
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings, usable_cores
 from rag.errors import ModelError
 from rag.machine.capacity import (
     BASE_BYTES,
-    LOADED_PER_FILE_BYTE,
     WORKING_BYTES_PER_THREAD,
     estimated_need,
+    loaded_bytes,
     memory_left,
 )
 from rag.machine.findings import Finding
-from rag.machine.packages import exporting_findings, serving_findings
+from rag.machine.packages import BAKE, exporting_finding, missing_for_export, serving_findings
 from rag.machine.places import Place, look
+from rag.machine.system import System
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
 
@@ -27,27 +30,42 @@ except ImportError:  # numpy is missing, as the packages' findings say
         return (Finding("library", "warn", f"{path} was not opened: a package for that is missing."),)
 
 
+_DEFAULTS: dict[Task, str] = {"embed": DEFAULT_EMBEDDER, "rerank": DEFAULT_RERANKER}
 _OLDEST_PYTHON = (3, 11)
 CACHE_ROOM_BYTES = 2_000_000_000
 LIBRARY_ROOM_BYTES = 500_000_000
 
 
-def examine(settings: Settings) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What was found about a chosen model, and the one in use: it, the default in its place, or None."""
+
+    finding: Finding
+    model: InstalledModel | None
+
+
+def examine(settings: Settings, system: System | None = None) -> tuple[Finding, ...]:
     """Return what is found about this installation under `settings`, topic after topic.
 
-    Nothing is loaded, fetched or made; an existing library is brought up to this release.
+    `system` is where it runs (default: here). Nothing is loaded, fetched or made; an existing library is
+    brought up to this release.
     """
-    models = {name: _model(settings, name) for name in ("embedder", "reranker")}
-    usable = [model for model in models.values() if isinstance(model, InstalledModel)]
+    system, missing = system or System.here(), missing_for_export()
+    bake = BAKE if missing and system.contained else ""
+    uses = [
+        _use("embedder", settings.embedder, "embed", settings.model_cache, bake),
+        _use("reranker", settings.reranker, "rerank", settings.model_cache, bake),
+    ]
+    models = [use.model for use in uses if use.model]
     return (
         _python_finding(),
         *serving_findings(),
-        *exporting_findings(),
-        *(_model_finding(name, model) for name, model in models.items()),
-        *_cache_findings(settings, usable),
-        *_library_findings(settings),
+        exporting_finding(missing, contained=system.contained),
+        *(use.finding for use in uses),
+        *_cache_findings(look(settings.model_cache, system), models),
+        *_library_findings(look(settings.home, system), settings.model_cache),
         _preload_finding(settings),
-        _memory_finding(settings, usable),
+        _memory_finding(settings, models),
         _threads_finding(settings, usable_cores()),
     )
 
@@ -60,26 +78,35 @@ def _python_finding() -> Finding:
     return Finding("python", "fail", sentence, "Install Python 3.11 or newer, and start with that one.")
 
 
-def _model(settings: Settings, name: str) -> InstalledModel | ModelError:
-    tasks: dict[str, Task] = {"embedder": "embed", "reranker": "rerank"}
+def _use(topic: str, chosen: str, task: Task, cache: Path, bake: str) -> _Use:
+    model = _located(chosen, task, cache)
+    if isinstance(model, InstalledModel):
+        sentence = f"{model.id}: {_size(model.size_bytes)}, complete, in {model.folder}."
+        return _Use(Finding(topic, "ok", sentence), model)
+    default = _located(_DEFAULTS[task], task, cache)
+    if isinstance(default, InstalledModel):
+        meanwhile = f"{bake} Until then {default.id} stands in for it, and every answer says so.".strip()
+        return _Use(Finding(topic, "fail", str(model), meanwhile), default)
+    nothing = "Nothing can stand in for it: the server does not start."
+    return _Use(Finding(topic, "fail", str(model), nothing), None)
+
+
+def _located(reference: str, task: Task, cache: Path) -> InstalledModel | ModelError:
     try:
-        return locate(getattr(settings, name), tasks[name], settings.model_cache)
+        return locate(reference, task, cache)
     except ModelError as exc:
         return exc
 
 
-def _model_finding(topic: str, model: InstalledModel | ModelError) -> Finding:
-    if isinstance(model, ModelError):
-        return Finding(topic, "fail", str(model))
-    return Finding(topic, "ok", f"{model.id}: {_size(model.size_bytes)}, complete, in {model.folder}.")
-
-
-def _cache_findings(settings: Settings, models: list[InstalledModel]) -> tuple[Finding, ...]:
-    topic, place = "model cache", look(settings.model_cache)
+def _cache_findings(place: Place, models: Sequence[InstalledModel]) -> tuple[Finding, ...]:
+    topic = "model cache"
     inside = [model.id for model in models if model.folder.resolve().is_relative_to(place.path)]
     used = f" In use from there: {', '.join(inside)}." if inside else ""
-    found = [_place_finding(topic, place, used, " Or bake the models into the image: docs/deploy.md.")]
-    if place.kind == "read-only image":
+    bake = "Bake the models into the image: docs/deploy.md."
+    # A volume over the cache would hide the image's own models, and in a container nothing exports.
+    remedy = f"{place.remedy} {bake}" if place.kind == "memory" else bake
+    found = [_place_finding(topic, place, used, remedy)]
+    if place.kind == "image":
         return tuple(found)
     if not place.writable:
         sentence = f"This process may not write to {place.examined}, so it can export no model."
@@ -89,8 +116,8 @@ def _cache_findings(settings: Settings, models: list[InstalledModel]) -> tuple[F
     return tuple(found)
 
 
-def _library_findings(settings: Settings) -> tuple[Finding, ...]:
-    topic, place = "library", look(settings.home)
+def _library_findings(place: Place, model_cache: Path) -> tuple[Finding, ...]:
+    topic = "library"
     if not place.writable:
         sentence = (
             f"The library cannot be kept in {place.path}: this process may not write to {place.examined}."
@@ -102,16 +129,16 @@ def _library_findings(settings: Settings) -> tuple[Finding, ...]:
         found.append(_room_finding(topic, place, LIBRARY_ROOM_BYTES))
     path = place.path / "library.db"
     if path.exists():
-        return (*found, *stored_findings(path, settings.model_cache))
+        return (*found, *stored_findings(path, model_cache))
     return (*found, Finding(topic, "ok", "There is no library yet: the first start makes it."))
 
 
-def _place_finding(topic: str, place: Place, used: str = "", way_out: str = "") -> Finding:
+def _place_finding(topic: str, place: Place, used: str = "", remedy: str = "") -> Finding:
     has_room = place.writable and place.free_bytes is not None
     room = f" {_size(place.free_bytes or 0)} free." if has_room else ""
     sentence = place.sentence + used + room
     if place.survives in ("restart", "nothing"):
-        return Finding(topic, "warn", sentence, place.remedy + way_out)
+        return Finding(topic, "warn", sentence, remedy or place.remedy)
     return Finding(topic, "ok", sentence, place.remedy)
 
 
@@ -127,18 +154,23 @@ def _preload_finding(settings: Settings) -> Finding:
     return Finding("preload", "warn", sentence, "Unset RAG_PRELOAD, or set it to true.")
 
 
-def _memory_finding(settings: Settings, models: list[InstalledModel]) -> Finding:
-    need = estimated_need([model.size_bytes for model in models], threads=settings.threads)
-    left = memory_left()
-    parts = f"{_size(BASE_BYTES)}, {LOADED_PER_FILE_BYTE:g} times their files, and for each of "
+def _memory_finding(settings: Settings, models: Sequence[InstalledModel]) -> Finding:
+    loaded = [_loaded_bytes(model) for model in models]
+    need, left = estimated_need(loaded, threads=settings.threads), memory_left()
+    parts = f"{_size(BASE_BYTES)} for the server, {_size(sum(loaded))} for the models, and for each of "
     parts += f"{settings.threads} threads {_size(WORKING_BYTES_PER_THREAD)}"
-    estimate = f"These models want about {_size(need)} (an estimate: {parts})"
+    estimate = f"Serving wants at most about {_size(need)} (an estimate: {parts})"
     if left is None:
         return Finding("memory", "ok", f"{estimate}; this system does not say how much is left.")
     if need <= left:
         return Finding("memory", "ok", f"{estimate}; {_size(left)} are left.")
     remedy = "Give it more memory, choose a smaller model, or set RAG_THREADS lower."
     return Finding("memory", "warn", f"{estimate}, and only {_size(left)} are left.", remedy)
+
+
+def _loaded_bytes(model: InstalledModel) -> int:
+    graph, tokenizer = model.graph.stat().st_size, model.tokenizer.stat().st_size
+    return loaded_bytes(graph=graph, mapped=model.size_bytes - graph - tokenizer, tokenizer=tokenizer)
 
 
 def _threads_finding(settings: Settings, cores: int) -> Finding:

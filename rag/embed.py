@@ -31,7 +31,9 @@ class Embedder:
         self._model = model
         self._reading = model.model.reading
         self.info = ModelInfo(model.model.id, model.model.sha256, model.backend)
-        self.dim = int(model.output_dim)
+        dim = model.output_dim
+        # Not every graph says it, but every vector has it.
+        self.dim = dim if isinstance(dim, int) else len(self.embed_query("dim"))
         self.passage_room = model.room(self._reading.passage_prefix)
 
     @property

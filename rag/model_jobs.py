@@ -1,9 +1,12 @@
 """Change models in the background: export one, re-embed a collection, take another reranker."""
 
+import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from rag.errors import RagError
 from rag.jobs import Job, JobKey, Report
 from rag.models import turns
 from rag.models.once import Exported, ExportRequest, export
@@ -11,6 +14,8 @@ from rag.models.progress import Progress
 from rag.reembed import reembed
 from rag.service import RerankerSwitch, Service
 from rag.wording import bytes_in_words, counted, duration, progress_in_words
+
+_log = logging.getLogger(__name__)
 
 
 def export_key(request: ExportRequest, cache: Path) -> JobKey:
@@ -39,12 +44,17 @@ def start_export(service: Service, request: ExportRequest) -> Job:
             report(report_of(progress))
 
         report(Report("waiting for another export to end"))
-        with jobs.alone:
+        with jobs.alone, _failure_logged(f"Export of {name}"):
+            _log.info("Exporting %s into %s", name, target)
             turns.sweep(cache)
             done = export(request, cache, on_progress)
+            if done.made:
+                _log.info("Exported %s into %s in %s", name, target, duration(done.seconds))
+            else:
+                _log.info("%s is in %s: nothing was left to export", name, target)
         return exported_in_words(done, waited=waited)
 
-    name = model_name(request)
+    name, target = model_name(request), request.target(cache)
     return jobs.start(export_key(request, cache), work, title=f"Export of {name}", subject=name)
 
 
@@ -57,7 +67,11 @@ def start_reembedding(service: Service, collection: str, embedder_id: str) -> Jo
         def on_progress(done: int, total: int) -> None:
             report(Report(f"{done:,} of {counted(total, 'chunk')} embedded", done / total if total else None))
 
-        return reembed(service.library, collection, embedder_id, on_progress).message
+        with _failure_logged(f"Re-embedding of {collection!r} with {embedder_id}"):
+            _log.info("Re-embedding %r with %s", collection, embedder_id)
+            done = reembed(service.library, collection, embedder_id, on_progress)
+            _log.info("Re-embedded %r with %s in %s", collection, embedder_id, duration(done.seconds))
+        return done.message
 
     title = f"Re-embedding of {collection} with {embedder_id}"
     return service.jobs.start(JobKey("reembed", collection), work, title=title, subject=embedder_id)
@@ -68,10 +82,23 @@ def start_switch(service: Service, reference: str) -> Job:
 
     def work(report: Callable[[Report], None]) -> str:
         report(Report("loading it; the present reranker answers meanwhile"))
-        return switched_in_words(service.switch_reranker(reference))
+        with _failure_logged(f"Change of the reranker to {reference}"):
+            _log.info("Changing the reranker to %s", reference)
+            switch = service.switch_reranker(reference)
+            _log.info("Changed the reranker to %s in %s", reference, duration(switch.seconds))
+        return switched_in_words(switch)
 
     title = f"Change of the reranker to {reference}"
     return service.jobs.start(JobKey("use", reference), work, title=title, subject=reference)
+
+
+@contextmanager
+def _failure_logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RagError as exc:
+        _log.warning("%s failed: %s", what, exc)
+        raise
 
 
 def report_of(progress: Progress) -> Report:

@@ -52,11 +52,17 @@ def reembed(
             raise LibraryError(
                 f"Collection {collection!r} is being re-embedded already. Wait until that is done."
             )
-        embedder = library.embedders.get(embedder_id)
+        embedder = library.embedders.fresh(embedder_id)
         try:
+            if not library.embedders.finds(embedder.info.id, embedder.info.sha256):
+                raise LibraryError(
+                    f"{embedder_id} would be lost to collection {collection!r} at the next start, because "
+                    "it is not in the model cache. Copy its folder there (RAG_MODEL_CACHE), and name it by "
+                    f"its id, {embedder.info.id}."
+                )
             return _Run(library, collection, embedder, on_progress).outcome()
         finally:
-            library.release(embedder.info.sha256)  # where the run failed, nobody needs it
+            library.release(embedder.info.sha256)  # where nothing came of it, nobody needs it
 
 
 class _Run:

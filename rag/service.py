@@ -18,6 +18,7 @@ from rag.errors import LibraryError, ModelError
 from rag.jobs import Jobs
 from rag.library import Library
 from rag.machine.memory import give_memory_back, resident_bytes
+from rag.models.cache import find
 from rag.models.load import load
 from rag.models.manifest import Task
 from rag.models.session import OnnxModel
@@ -150,6 +151,8 @@ def _first_reranker(
     began, notice = time.perf_counter(), None
     try:
         reranker = load_reranker(chosen)
+        if chosen != DEFAULT_RERANKER:  # one that cannot read is as good as missing
+            reranker.warm_up("Can it read?")
     except ModelError as exc:
         notice = _notice(chosen, DEFAULT_RERANKER, exc, stand_in)
         reranker = load_reranker(DEFAULT_RERANKER)
@@ -159,7 +162,9 @@ def _first_reranker(
 def _first_embedder(settings: Settings, stand_in: bool) -> tuple[Embedders, str | None]:
     embedders, notice = open_embedders(settings), None
     try:
-        embedders.get(settings.embedder)
+        embedder = embedders.get(settings.embedder)
+        if settings.embedder != DEFAULT_EMBEDDER:
+            embedder.embed_query("Can it read?")
     except ModelError as exc:
         notice = _notice(settings.embedder, DEFAULT_EMBEDDER, exc, stand_in)
         embedders = open_embedders(replace(settings, embedder=DEFAULT_EMBEDDER))
@@ -179,7 +184,10 @@ def open_embedders(settings: Settings) -> Embedders:
     def load_embedder(reference: str) -> Embedder:
         return Embedder(_load(reference, "embed", settings))
 
-    return Embedders(load_embedder, settings.embedder)
+    def fingerprint(reference: str) -> str:
+        return find(reference, settings.model_cache, "embed").sha256
+
+    return Embedders(load_embedder, fingerprint, settings.embedder)
 
 
 def open_library(settings: Settings, embedders: Embedders) -> Library:

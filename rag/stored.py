@@ -35,7 +35,7 @@ def _embedder_finding(state: CollectionState, model_cache: Path) -> Finding | No
         why = f"{state.embedder.id}, which cannot be used here: {exc}"
     remedy = f"Export that model again, or change it: python -m rag reembed ID --collection {state.name!r}"
     return Finding(
-        LIBRARY, "warn", f"Collection {state.name!r} cannot be searched: its vectors are from {why}", remedy
+        LIBRARY, "fail", f"Collection {state.name!r} cannot be searched: its vectors are from {why}", remedy
     )
 
 

@@ -134,13 +134,10 @@ def progress_in_words(progress: Progress) -> str:
     left = progress.remaining_s
     estimate = "" if left is None else f"; about {duration(left)} to go (estimate)"
     here = f"{progress.phase}, {duration(progress.seconds)}"
-    return (
-        f"another process exports it, now at {here}; waiting{estimate}"
-        if progress.waiting
-        else here + estimate
-    )
+    return f"another process exports it: {here}{estimate}" if progress.waiting else here + estimate
 
 
 def stands_in(model_id: str, *, for_model: str, because: Exception) -> str:
     """Return the notice of every answer while a default model stands in for the chosen one."""
-    return f"{model_id} stands in for {for_model}, the chosen model, which cannot be used. {because}"
+    reason = str(because).partition(" — Known models:")[0]
+    return f"{model_id} stands in for {for_model}, the chosen model, which cannot be used. {reason}"

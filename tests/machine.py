@@ -40,7 +40,10 @@ def make_reranker(model_id: str, fingerprint: str, scores: ScoreCache | None = N
 
 
 class Machine:
-    """The embedders that are on a machine, by reference; each `load` of one is written down."""
+    """The embedders that are on a machine, by reference; each `load` of one is written down.
+
+    `has` may be changed: whoever asks next finds the machine as it is then.
+    """
 
     def __init__(self, *embedders: Embedder) -> None:
         self.has = {embedder.info.id: embedder for embedder in embedders}
@@ -48,14 +51,20 @@ class Machine:
 
     def load(self, reference: str) -> Embedder:
         self.loads.append(reference)
+        return self._found(reference)
+
+    def fingerprint(self, reference: str) -> str:
+        return self._found(reference).info.sha256
+
+    def embedders(self, default_id: str = DEFAULT_EMBEDDER) -> Embedders:
+        return Embedders(self.load, self.fingerprint, default_id)
+
+    def _found(self, reference: str) -> Embedder:
         if reference not in self.has:
             raise MissingModelError(
                 f"Model {reference} is missing.", model_id=reference, path=Path(reference)
             )
         return self.has[reference]
-
-    def embedders(self, default_id: str = DEFAULT_EMBEDDER) -> Embedders:
-        return Embedders(self.load, default_id)
 
 
 def export_copy(cache: Path, model_id: str, *, task: Task = "embed", max_tokens: int = 128) -> None:

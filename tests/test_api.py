@@ -139,6 +139,7 @@ def test_healthz_says_ready_and_which_models(server: Server) -> None:
     assert models["embedder"]["sha256"] == locate(DEFAULT_EMBEDDER, "embed", Path("none")).sha256
     assert models["reranker"]["sha256"] == locate(DEFAULT_RERANKER, "rerank", Path("none")).sha256
     assert models["reranker"]["backend"]
+    assert got.body["notices"] == [], "no model stands in for another"
 
 
 def test_another_host_name_gets_no_answer(server: Server) -> None:

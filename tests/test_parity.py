@@ -72,7 +72,7 @@ def test_a_graph_that_gives_every_passage_one_score_keeps_no_order() -> None:
 
 
 def test_without_clearly_ordered_passages_there_is_no_agreement_to_state() -> None:
-    close = logits(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    close = logits(0.01, 0.02, 0.03, 0.04, 0.05, 0.06)
     found = compare(close, close, task="rerank", texts=TEXTS, reference="test")
     assert (found.clear_pairs, found.agreement) == (0, None)
 
@@ -109,9 +109,11 @@ def test_a_true_graph_is_kept(task: str, quantized: bool) -> None:
         ("rerank", False, 0.01, 6e-4),
         ("embed", False, 0.5, 1.1e-3),
         ("embed", False, 0.01, 6e-4),
-        # An int8 one: a fifth of the spread.
+        # An int8 one: a fifth of the spread, and at least a tenth of a logit; or a twentieth of a cosine.
         ("rerank", True, 10.0, 2.1),
-        ("embed", True, 0.5, 0.11),
+        ("rerank", True, 0.01, 0.11),
+        ("embed", True, 0.5, 0.051),
+        ("embed", True, 0.01, 0.051),
     ],
 )
 def test_a_graph_that_drifts_further_than_the_limit_is_refused(
@@ -121,6 +123,35 @@ def test_a_graph_that_drifts_further_than_the_limit_is_refused(
     with pytest.raises(ExportError, match="is not true to its original"):
         refuse_untrue(found, "a/model", task=task, quantized=quantized)  # type: ignore[arg-type]
     refuse_untrue(replace(found, drift=drift / 1.3), "a/model", task=task, quantized=quantized)  # type: ignore[arg-type]
+
+
+def judge(expected: NDArray[np.float32], found: NDArray[np.float32]) -> None:
+    """Compare an int8 reranker's logits with its original's, and refuse them where they are untrue."""
+    compared = compare(expected, found, task="rerank", texts=TEXTS, reference="test", before=GOOD)
+    refuse_untrue(compared, "a/model", task="rerank", quantized=True)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.175, 0.35])
+def test_one_score_for_everything_is_refused_where_the_original_says_little(constant: float) -> None:
+    expected = logits(0.35, 0.2, 0.0, 0.3, 0.1, 0.05)
+    judge(expected, expected + np.float32(0.05))
+    with pytest.raises(ExportError, match="0% of 5 clearly ordered pairs"):
+        judge(expected, np.full(6, constant, np.float32))
+
+
+def test_noise_of_a_fifth_of_the_spread_is_refused() -> None:
+    expected = logits(0.93, 0.4, 0.0, 0.9, 0.5, 0.1)
+    noise = logits(-0.2, 0.2, -0.2, 0.2, -0.2, 0.2)
+    judge(expected, expected + noise * np.float32(0.4))
+    with pytest.raises(ExportError, match=r"difference of logit is 0\.2 \(at most 0\.19\)"):
+        judge(expected, expected + noise)
+
+
+def test_an_untrained_model_that_tells_nothing_apart_loses_nothing() -> None:
+    expected = logits(0, 0.0001, 0.0002, 0, 0.0001, 0.0002)
+    judge(expected, expected + logits(0.0003, 0, -0.0003, 0.0003, 0, -0.0003))
+    with pytest.raises(ExportError, match="at most 0.1"):
+        judge(expected, expected + logits(0.11, 0, 0, 0, 0, 0))
 
 
 @pytest.mark.parametrize("quantized", [False, True])
@@ -167,18 +198,18 @@ def test_a_refused_unquantized_graph_states_its_figures_and_no_way_that_does_not
 
 
 def test_the_fixed_texts_hold_one_that_is_longer_than_a_usual_window() -> None:
-    texts = fixed_texts(Reading(max_tokens=512), 128)
+    texts = fixed_texts(Reading(max_tokens=512))
     assert (len(texts.questions), len(texts.passages)) == (8, 49)
     assert len(texts.passages[-1]) > 512 * 10
     assert texts.pairs[-1][0] == texts.questions[0]
 
 
 def test_a_large_window_is_not_filled() -> None:
-    assert len(fixed_texts(Reading(max_tokens=8192), 2048).passages) == 48
+    assert len(fixed_texts(Reading(max_tokens=8192)).passages) == 48
 
 
 def test_a_small_window_gets_short_questions() -> None:
-    texts = fixed_texts(Reading(max_tokens=64), 16)
+    texts = fixed_texts(Reading(max_tokens=64))
     assert max(map(len, texts.questions)) == 16
     assert texts.passages[0] == QUESTIONS[0][1][0]
 
@@ -193,3 +224,4 @@ def test_the_longest_passages_question_comes_last_and_is_compared_with_itself_al
 
 def test_the_limits_are_those_that_the_tests_above_were_written_for() -> None:
     assert (parity.MAX_FP32_DIFFERENCE, parity.MAX_FP32_SHARE, parity.MIN_AGREEMENT) == (1e-3, 0.05, 0.9)
+    assert (parity.MAX_DRIFT_SHARE, parity.MAX_DRIFT_COSINE, parity.LITTLE_LOGIT) == (0.2, 0.05, 0.1)

@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from rag.config import present
-from rag.machine.hosts import HOST_VARIABLES, HOSTS, Host, host_of, is_container_group
+from rag.machine.hosts import HOST_VARIABLES, HOSTS, Host, Survives, host_of, is_container_group
 from rag.machine.mounts import mount_of, read_mounts
-from rag.machine.places import Kind, Nature, Survives, classify, describe, look
+from rag.machine.places import BAKED, Kind, Nature, classify, describe, look
+from rag.machine.system import System
 
 DOCKER_ROOT = (
     "1063 853 0:312 / / rw,relatime master:482 - overlay overlay rw,"
@@ -84,17 +85,15 @@ class Case:
     survives: Survives
     variables: tuple[str, ...] = ()
     marked: bool = False
-    writable: bool = True
+    baked: bool = False
+
+    @property
+    def system(self) -> System:
+        return System(self.mountinfo, frozenset(self.variables), self.marked)
 
     @property
     def nature(self) -> Nature:
-        return classify(
-            PurePosixPath(self.path),
-            self.mountinfo,
-            self.variables,
-            marked=self.marked,
-            writable=self.writable,
-        )
+        return classify(PurePosixPath(self.path), self.system, baked=self.baked)
 
 
 CASES = {
@@ -104,15 +103,19 @@ CASES = {
     "docker, volume without a name": Case("/data", DOCKER_ROOT + UNNAMED_VOLUME, "volume", "restart"),
     "docker, bind mount": Case("/data", DOCKER_ROOT + BIND_MOUNT, "volume", "always"),
     "docker, /dev/shm": Case("/dev/shm/rag", DOCKER_ROOT, "memory", "nothing"),
-    "docker, read-only root": Case("/opt/models", DOCKER_READ_ONLY, "read-only image", "always"),
-    "docker, another user's folder": Case(
-        "/opt/models", DOCKER_ROOT, "read-only image", "always", writable=False
+    "docker, read-only root": Case("/opt/models", DOCKER_READ_ONLY, "image", "always"),
+    "docker, baked into the image": Case("/opt/models", DOCKER_ROOT, "image", "always", baked=True),
+    "docker, a volume over what was baked": Case(
+        "/data", DOCKER_ROOT + UNNAMED_VOLUME, "volume", "restart", baked=True
     ),
     "docker on zfs": Case("/data", DOCKER_ON_ZFS, "container layer", "restart", marked=True),
     "docker on aufs": Case("/data", AUFS, "container layer", "restart"),
     "podman": Case("/srv", PODMAN, "container layer", "restart"),
     "podman, volume without a name": Case("/data", PODMAN, "volume", "restart"),
     "railway": Case("/app/.rag", RAILWAY, "container layer", "restart", ("RAILWAY_PROJECT_ID",)),
+    "railway, baked into the image": Case(
+        "/opt/models", RAILWAY, "image", "always", ("RAILWAY_PROJECT_ID",), baked=True
+    ),
     "railway, its volume": Case("/data", RAILWAY, "volume", "always", ("RAILWAY_PROJECT_ID",)),
     "kubernetes": Case("/app", KUBERNETES, "container layer", "nothing", ("KUBERNETES_SERVICE_HOST",)),
     "kubernetes, emptyDir": Case("/cache", KUBERNETES, "volume", "restart", ("KUBERNETES_SERVICE_HOST",)),
@@ -129,6 +132,7 @@ CASES = {
     "cloud run, its passing disk": Case("/mnt/disk", GVISOR, "volume", "nothing", ("K_SERVICE",)),
     "cloud run, nfs": Case("/mnt/nfs", GVISOR, "volume", "always", ("K_SERVICE",)),
     "laptop": Case("/home/ada/.rag", LAPTOP, "disk", "always"),
+    "laptop, a folder like an image's": Case("/opt/models", LAPTOP, "disk", "always", baked=True),
     "laptop under `railway run`": Case("/home/ada", LAPTOP, "disk", "always", ("RAILWAY_PROJECT_ID",)),
     "laptop, /tmp in memory": Case("/tmp/rag", LAPTOP, "memory", "nothing"),
     "laptop, a disk with a space": Case("/media/ada/My Disk/rag", LAPTOP, "disk", "always"),
@@ -173,6 +177,37 @@ def test_the_sentence_names_the_host_and_what_happens(name: str, said: str) -> N
 def test_a_volume_without_a_name_is_to_be_given_one() -> None:
     case = CASES["docker, volume without a name"]
     assert "docker run -v reranklens:/data" in describe(Path(case.path), case.nature)[1]
+
+
+def test_root_on_railway_finds_the_baked_models_part_of_the_image(tmp_path: Path) -> None:
+    system = CASES["railway"].system
+    (tmp_path / "models").mkdir()
+    assert look(tmp_path / "models", system).kind == "container layer"
+    (tmp_path / "models" / BAKED).touch()
+    place = look(tmp_path / "models", system)
+    assert (place.kind, place.survives, place.writable, place.remedy) == ("image", "always", True, "")
+
+
+def test_beside_the_baked_models_nothing_is_the_images(tmp_path: Path) -> None:
+    (tmp_path / BAKED).touch()
+    (tmp_path / "other").mkdir()
+    assert look(tmp_path / "other", CASES["railway"].system).kind == "container layer"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_came_with_the_image_if_it_is_there_at_all(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    system = CASES["docker, no volume"].system
+    assert look(tmp_path, system).kind == "image"
+    assert look(tmp_path / "not yet", system).kind == "container layer"
+
+
+@pytest.mark.parametrize(
+    ("name", "contained"),
+    [("docker, no volume", True), ("fly, its volume", True), ("laptop", False), ("not linux", False)],
+)
+def test_a_container_is_told_by_its_root_its_mark_or_its_host(name: str, contained: bool) -> None:
+    assert CASES[name].system.contained is contained
 
 
 @pytest.mark.parametrize("host", HOSTS, ids=[host.name for host in HOSTS])

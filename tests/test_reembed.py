@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -29,7 +30,7 @@ from rag.errors import LibraryError, MissingModelError, NotFoundError
 from rag.library import Library
 from rag.models.session import OnnxModel
 from rag.reembed import BLOCK, reembed
-from rag.service import open_library
+from rag.service import open_embedders, open_library
 from rag.store import EmbedderRef
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,6 +212,63 @@ def test_a_missing_embedder_changes_nothing(library: Library) -> None:
     assert library.store.states() == before
 
 
+def open_with(home: Path, embedder: Path) -> Library:
+    """Open the library with the folder `embedder` as the default, as a new process does."""
+    settings = Settings(home=home, model_cache=home / "models", embedder=str(embedder), threads=1)
+    return open_library(settings, open_embedders(settings))
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """An exported embedder's folder, outside the model cache."""
+    export_copy(tmp_path / "elsewhere", OTHER)
+    (folder,) = (tmp_path / "elsewhere").iterdir()
+    return folder
+
+
+def test_the_default_embedder_may_lie_outside_the_cache(outside: Path, tmp_path: Path) -> None:
+    for name in ("first.txt", "second.txt"):  # by a process each
+        opened = open_with(tmp_path / "home", outside)
+        (outcome,) = opened.ingest([text_file(name, f"The text of {name}.")], collection="c")
+        assert (outcome.status, opened.embedder_ref("c").id) == ("added", OTHER)  # type: ignore[union-attr]
+        opened.close()
+    opened = open_with(tmp_path / "home", outside)
+    assert len(ask(opened)) == 2
+    opened.close()
+
+
+def test_re_embedding_to_the_default_outside_the_cache_lasts(
+    library: Library, outside: Path, tmp_path: Path
+) -> None:
+    opened = open_with(tmp_path, outside)
+    assert reembed(opened, "c", str(outside)).changed
+    opened.close()
+    opened = open_with(tmp_path, outside)
+    assert (len(ask(opened)), opened.searcher("c").embedder.info.id) == (N_CHUNKS, OTHER)
+    opened.close()
+
+
+def test_an_embedder_outside_the_cache_that_is_not_the_default_is_refused(
+    home: Path, outside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(home / "models")
+    before = models_of(home)
+    status, body = run_json(capsys, "reembed", str(outside), "--collection", "c")
+    assert (status, models_of(home)) == (1, before)
+    assert f"{outside} would be lost to collection 'c' at the next start" in body["error"]["message"]
+    assert f"name it by its id, {OTHER}." in body["error"]["message"]
+
+
+def test_a_refused_embedder_leaves_memory(library: Library, machine: Machine) -> None:
+    machine.has["./a-folder"] = make_embedder("not/in-the-cache", "d" * 64)
+    seen = weakref.ref(machine.has["./a-folder"])
+    with pytest.raises(LibraryError, match="would be lost"):
+        reembed(library, "c", "./a-folder")
+    del machine.has["./a-folder"]
+    gc.collect()
+    assert seen() is None
+
+
 def test_a_second_run_at_the_same_collection_is_refused(library: Library) -> None:
     library.ingest([text_file("a.txt", "A text.")], collection="beside")
     refusals = []
@@ -375,7 +433,10 @@ def test_the_older_embedder_leaves_memory_once_nobody_needs_it(library: Library)
     def load(reference: str) -> Embedder:
         return default if reference == DEFAULT_EMBEDDER else make_embedder(reference, reference[0] * 64)
 
-    library.embedders = Embedders(load, DEFAULT_EMBEDDER)
+    def fingerprint(reference: str) -> str:
+        return default.info.sha256 if reference == DEFAULT_EMBEDDER else reference[0] * 64
+
+    library.embedders = Embedders(load, fingerprint, DEFAULT_EMBEDDER)
     reembed(library, "c", "a/first")
     seen = weakref.ref(library.embedder("c"))
     reembed(library, "c", "b/second")
@@ -403,7 +464,7 @@ sys.path.insert(0, "tests")
 from machine import Machine, make_embedder
 from rag.config import Settings
 from rag.reembed import reembed
-from rag.service import open_library
+from rag.service import open_embedders, open_library
 
 machine = Machine(make_embedder(sys.argv[2], sys.argv[3]))
 library = open_library(Settings(home=Path(sys.argv[1])), machine.embedders())

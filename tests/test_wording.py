@@ -194,7 +194,7 @@ def test_the_parity_sentence_of_an_unquantized_embedder_speaks_of_cosines_and_of
         (Progress("export", 12.0, 40.0), "export, 12 s; about 40 s to go (estimate)"),
         (
             Progress("quantize", 70.0, None, waiting=True),
-            "another process exports it, now at quantize, 1 min 10 s; waiting",
+            "another process exports it: quantize, 1 min 10 s",
         ),
     ],
 )

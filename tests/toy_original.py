@@ -1,10 +1,11 @@
-"""A cross-encoder of 100 kB as authors publish theirs, written without PyTorch, which loads for seconds."""
+"""Models of 100 kB as authors publish theirs, written without PyTorch, which loads for seconds."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tokenizers import BertWordPieceTokenizer
 from tokenizers.processors import BertProcessing
 
@@ -47,6 +48,37 @@ def write_original(folder: Path, *, seed: int = 0) -> Path:
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
+
+
+def write_embedder(folder: Path, *, card: str, prompts: Mapping[str, str]) -> Path:
+    """Write an embedder with half precision weights, its transformer in a folder of its own; return `folder`."""
+    inner = write_original(folder / "0_Transformer")
+    weights = load_file(inner / "model.safetensors")
+    half = {name: values.astype(np.float16) for name, values in weights.items()}
+    save_file(half, inner / "model.safetensors", metadata={"format": "pt"})
+    (folder / "1_Pooling").mkdir()
+    _write(
+        folder / "1_Pooling" / "config.json", word_embedding_dimension=HIDDEN, pooling_mode_mean_tokens=True
+    )
+    write_modules(
+        folder,
+        {
+            "0_Transformer": "sentence_transformers.models.Transformer",
+            "1_Pooling": "sentence_transformers.models.Pooling",
+        },
+    )
+    _write(folder / "config_sentence_transformers.json", prompts=dict(prompts))
+    (folder / "README.md").write_text(f"---\n{card}\n---\n# A model\n", encoding="utf-8")
+    return folder
+
+
+def write_modules(folder: Path, modules: Mapping[str, str]) -> None:
+    """Write which class makes which part of an embedder, by the part's folder."""
+    parts = [
+        {"idx": number, "name": str(number), "path": path, "type": kind}
+        for number, (path, kind) in enumerate(modules.items())
+    ]
+    (folder / "modules.json").write_text(json.dumps(parts), encoding="utf-8")
 
 
 def _shapes(words: int) -> dict[str, tuple[int, ...]]:

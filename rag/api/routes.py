@@ -42,7 +42,8 @@ def api_routes(get_service: GetService) -> list[Route]:
         except RagError as exc:
             return _refusal(exc)
         models = models_body(service.embedder.info, service.reranker.info)
-        return JSONResponse({"status": "ok", "version": __version__, "models": models})
+        notices = list(service.pipeline.standing)
+        return JSONResponse({"status": "ok", "version": __version__, "models": models, "notices": notices})
 
     async def query(request: Request) -> Response:
         try:

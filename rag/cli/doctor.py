@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was found, topic by topic; return 1 when something fails."""
+    """Print what was found, topic by topic; return 1 when something that was chosen cannot be used."""
     findings = examine(Settings.from_env())
     failed = any(finding.level == "fail" for finding in findings)
     if args.json:

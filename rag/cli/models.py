@@ -1,17 +1,19 @@
 """`models`: the catalogue and the cache."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 from rag.cli.common import add_json, as_json
 from rag.config import Settings
-from rag.errors import CorruptModelError, RagError
+from rag.errors import CorruptModelError, ModelError, RagError
 from rag.models import turns
 from rag.models.cache import InstalledModel, check, find, installed
-from rag.models.catalog import CATALOG
+from rag.models.catalog import CATALOG, CatalogEntry
 from rag.models.once import Exported, ExportRequest, export
 from rag.models.progress import Progress
 from rag.wording import bytes_in_words, duration, parity_in_words, progress_in_words
@@ -31,10 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     exporting.add_argument(
         "--trust-remote-code", action="store_true", help="run Python code that comes with the model"
     )
-    checking = actions.add_parser("check", help="compute every sha256 again")
+    checking = actions.add_parser("check", help="compute every sha256 again; without ID, of every model")
     where = actions.add_parser("path", help="print the model's folder")
-    for action in (checking, where):
-        action.add_argument("model", metavar="ID", help="a model of the catalogue or the cache, or a folder")
+    for action, nargs in ((checking, "?"), (where, None)):
+        action.add_argument(
+            "model", nargs=nargs, metavar="ID", help="a model of the catalogue or the cache, or a folder"
+        )
     for action in (listing, exporting, checking, where):
         add_json(action)
 
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         case "export":
             return _export(args, cache)
         case "check":
-            return _check(find(args.model, cache), as_line=not args.json)
+            return _check(args.model, cache, as_lines=not args.json)
         case _:
             return _path(find(args.model, cache), as_line=not args.json)
 
@@ -67,22 +71,26 @@ def _list(cache: Path, *, as_lines: bool) -> int:
         }
         print(as_json(body))
         return int(bool(broken))
-    for entry in CATALOG:
-        mark = "here" if _ids(models, entry.id) else "-"
-        licence = entry.licence if entry.commercial else f"{entry.licence}, not for commercial use"
-        languages = ",".join(entry.languages[:7]) + (",…" if entry.more_languages else "")
-        print(f"{mark:4}  {entry.task:6}  {entry.id}")
-        print(
-            f"              {entry.parameters_m} million parameters, {languages}, {licence}, "
-            f"{entry.download_mb} MB to fetch"
-        )
-        print(f"              {entry.choose}")
-    print(f"\nOn this machine (cache: {cache})")
+    print(f"On this machine (cache: {cache})")
     for model in models:
         print(f"  {model.task:6}  {model.id}  {bytes_in_words(model.size_bytes)}  {model.folder}")
     for error in broken:
         print(f"  broken  {error}")
+    print("\nThe catalogue")
+    for entry in CATALOG:
+        print("\n".join(_entry_lines(entry, here=bool(_ids(models, entry.id)))))
     return int(bool(broken))
+
+
+def _entry_lines(entry: CatalogEntry, *, here: bool) -> list[str]:
+    licence = entry.licence if entry.commercial else f"{entry.licence}, not for commercial use"
+    languages = ",".join(entry.languages[:7]) + (",…" if entry.more_languages else "")
+    state = "here" if here else f"{entry.download_mb} MB to fetch"
+    return [
+        f"  {entry.task:6}  {entry.id}: {state}",
+        f"          {entry.parameters_m} million parameters, {languages}, {licence}",
+        f"          {entry.choose}",
+    ]
 
 
 def _export(args: argparse.Namespace, cache: Path) -> int:
@@ -124,16 +132,36 @@ def _lines(done: Exported, *, waited: bool) -> list[str]:
     if model.manifest:
         lines += [f"  {line}" for line in (parity_in_words(model.manifest), *model.manifest.notes)]
     setting = "RAG_RERANKER" if model.task == "rerank" else "RAG_EMBEDDER"
-    return [*lines, f"  Use it: {setting}={model.id}"]
+    return [*lines, f"  Use it: {setting}={shlex.quote(model.id)}"]
 
 
-def _check(model: InstalledModel, *, as_line: bool) -> int:
-    check(model, again=True)
-    if as_line:
-        print(f"{model.id}: every file in {model.folder} is the one that was promised.")
+def _check(reference: str | None, cache: Path, *, as_lines: bool) -> int:
+    """Check one model, or every one; a single one that fails is an error, of several each is told."""
+    if reference is not None:
+        model = find(reference, cache)
+        check(model, again=True)
+        print(_whole(model) if as_lines else as_json({**_facts(model), "ok": True}))
+        return 0
+    results = [(model, _problem(model)) for model in installed(cache)]
+    if as_lines:
+        print("\n".join(problem or _whole(cast(InstalledModel, model)) for model, problem in results))
     else:
-        print(as_json({**_facts(model), "ok": True}))
-    return 0
+        print(as_json({"models": [{"ok": not problem, "message": problem} for _, problem in results]}))
+    return int(any(problem for _, problem in results))
+
+
+def _problem(model: InstalledModel | CorruptModelError) -> str | None:
+    if isinstance(model, CorruptModelError):
+        return str(model)
+    try:
+        check(model, again=True)
+    except ModelError as exc:
+        return str(exc)
+    return None
+
+
+def _whole(model: InstalledModel) -> str:
+    return f"{model.id}: every file in {model.folder} is the one that was promised."
 
 
 def _path(model: InstalledModel, *, as_line: bool) -> int:

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-# Measured with the default models (70 MB, twice their files once loaded) and with an int8 export of 570 MB
-# (1.5 times): an estimate that would rather be too high.
+# Each a little above what was measured in whole processes, so that their sum is an upper estimate: with the
+# default models (34 MB each), and with int8 exports of 118 and 568 million parameters and 250,000 words.
 BASE_BYTES = 150_000_000  # Python, the server and its libraries
-LOADED_PER_FILE_BYTE = 2.0
-WORKING_BYTES_PER_THREAD = 65_000_000  # one pair of 512 tokens
+LOADED_PER_GRAPH_BYTE = 2.0  # read, and copied into the form that runs fastest
+# Larger weights lie in a file of their own, which is mapped: a page of it comes in when it is needed.
+LOADED_PER_MAPPED_BYTE = 1.0
+LOADED_PER_TOKENIZER_BYTE = 15.0  # a vocabulary of 250,000 words: 16 MB on the disk, 217 MB as a tree
+WORKING_BYTES_PER_THREAD = 100_000_000  # one pair of 512 tokens: 50 MB with the small models, 98 MB at most
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -15,10 +18,21 @@ _CGROUP = Path("/sys/fs/cgroup")
 _UNLIMITED = 2**60
 
 
-def estimated_need(model_bytes: Iterable[int], *, threads: int) -> int:
-    """Return about how many bytes of memory serving with models of these sizes takes."""
-    loaded = LOADED_PER_FILE_BYTE * sum(model_bytes)
-    return int(BASE_BYTES + loaded + threads * WORKING_BYTES_PER_THREAD)
+def loaded_bytes(*, graph: int, mapped: int, tokenizer: int) -> int:
+    """Return about how many bytes a model holds in memory whose files are of these sizes.
+
+    `mapped` are weights that lie beside the graph.
+    """
+    return int(
+        LOADED_PER_GRAPH_BYTE * graph
+        + LOADED_PER_MAPPED_BYTE * mapped
+        + LOADED_PER_TOKENIZER_BYTE * tokenizer
+    )
+
+
+def estimated_need(loaded: Iterable[int], *, threads: int) -> int:
+    """Return about how many bytes serving takes with models that hold `loaded` bytes each."""
+    return BASE_BYTES + sum(loaded) + threads * WORKING_BYTES_PER_THREAD
 
 
 def memory_left() -> int | None:

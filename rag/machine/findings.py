@@ -10,8 +10,9 @@ Level = Literal["ok", "warn", "fail"]
 class Finding:
     """One thing that was looked at.
 
-    `level` is "fail" only for what keeps the application from starting or answering. `remedy` says what
-    to do, and is empty where there is nothing to do, or where the sentence says it already.
+    `level` is "fail" where something that was chosen cannot be used, or where nothing can be answered.
+    `remedy` says what to do, and is empty where there is nothing to do, or where the sentence says it
+    already.
     """
 
     topic: str

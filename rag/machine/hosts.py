@@ -38,7 +38,8 @@ HOSTS = (
         "Railway",
         frozenset({"RAILWAY_PROJECT_ID", "RAILWAY_SERVICE_ID", "RAILWAY_ENVIRONMENT"}),
         forgets="restart",
-        remedy="Attach a volume to the service on Railway, with this folder as its mount path",
+        # A service has one volume, so that no other folder can have its own.
+        remedy="Attach the service's volume at /data, and keep RAG_HOME there",
         certain=False,
     ),
     Host(

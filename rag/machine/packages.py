@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +15,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SERVE_FILE, _EXPORT_FILE = "requirements-serve.txt", "requirements.txt"
 _PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)==([^\s#;]+)")
 _PIP = f"{sys.executable} -m pip install"
+BAKE = "In a container: name the models in EXPORT_MODELS and build its image again, docs/deploy.md."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,21 @@ def serving_findings(root: Path = _ROOT) -> tuple[Finding, ...]:
     return tuple(problems) or (Finding(SERVING, "ok", f"All {len(wanted)} are here: {well}."),)
 
 
-def exporting_findings() -> tuple[Finding, ...]:
-    """Return whether models can be exported with this Python."""
-    missing = [name for name in PACKAGES if installed_version(name) is None]
+def missing_for_export() -> tuple[str, ...]:
+    """Return the packages that exporting needs and this Python lacks."""
+    return tuple(name for name in PACKAGES if installed_version(name) is None)
+
+
+def exporting_finding(missing: Sequence[str], *, contained: bool) -> Finding:
+    """Return whether models can be exported, where the packages `missing` are not installed.
+
+    `contained` says that this is a container, which would forget what is installed into it.
+    """
     if not missing:
-        return (Finding(EXPORTING, "ok", "All are here: models can be exported."),)
+        return Finding(EXPORTING, "ok", "All are here: models can be exported.")
     sentence = f"Not installed: {', '.join(missing)}. Only exporting a model needs them."
-    return (Finding(EXPORTING, "warn", sentence, f"To export: {_PIP} -r {_EXPORT_FILE}"),)
+    remedy = BAKE if contained else f"To export: {_PIP} -r {_EXPORT_FILE}"
+    return Finding(EXPORTING, "warn", sentence, remedy)
 
 
 def _problem(package: Pinned, has: str | None) -> Finding:

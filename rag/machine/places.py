@@ -3,23 +3,21 @@
 import os
 import re
 import shutil
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
-from rag.config import present
-from rag.machine.hosts import HOST_VARIABLES, Host, Survives, host_of, is_container_group
-from rag.machine.mounts import Mount, mount_of, read_mounts
+from rag.machine.hosts import Host, Survives
+from rag.machine.mounts import Mount, mount_of
+from rag.machine.system import System, exists
 
-Kind = Literal["container layer", "read-only image", "volume", "memory", "disk", "unknown"]
+Kind = Literal["container layer", "image", "volume", "memory", "disk", "unknown"]
 
-_MOUNTINFO = Path("/proc/self/mountinfo")
-_CGROUP = Path("/proc/1/cgroup")
-_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's
+# The Dockerfile leaves this file in the folder of the models that it bakes in: a process that runs as root
+# may write there all the same.
+BAKED = ".baked"
 
 _MEMORY_TYPES = ("tmpfs", "ramfs")
-_LAYERED_TYPES = ("overlay", "overlayfs", "overlay2", "aufs", "fuse.fuse-overlayfs")
 # A volume that nobody named has 64 digits for a name, and Kubernetes puts an emptyDir below its kind. The
 # next deployment gets new ones, empty.
 _UNNAMED_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data(/|$)")
@@ -57,18 +55,17 @@ class Place:
     remedy: str
 
 
-def look(path: Path) -> Place:
-    """Return what is known about the place `path`, which need not exist. Nothing is written."""
+def look(path: Path, system: System | None = None) -> Place:
+    """Return what is known about the place `path`, which need not exist, on `system` (default: this one).
+
+    Nothing is written.
+    """
     resolved = _resolved(path)
-    examined = next((folder for folder in (resolved, *resolved.parents) if _exists(folder)), resolved)
+    examined = next((folder for folder in (resolved, *resolved.parents) if exists(folder)), resolved)
     writable = examined.is_dir() and os.access(examined, os.W_OK | os.X_OK)
-    nature = classify(
-        examined,
-        _text_of(_MOUNTINFO),
-        present(HOST_VARIABLES),
-        marked=any(map(_exists, _CONTAINER_MARKS)) or is_container_group(_text_of(_CGROUP)),
-        writable=writable,
-    )
+    # What is there and cannot be written was not made by this process.
+    baked = exists(examined / BAKED) or (examined == resolved and not writable)
+    nature = classify(examined, system or System.here(), baked=baked)
     free, total = _room(examined)
     sentence, remedy = describe(resolved, nature)
     return Place(
@@ -86,29 +83,23 @@ def look(path: Path) -> Place:
     )
 
 
-def classify(
-    path: PurePath, mountinfo: str, variables: Collection[str], *, marked: bool, writable: bool = True
-) -> Nature:
-    """Return the nature of the absolute `path`.
+def classify(path: PurePath, system: System, *, baked: bool = False) -> Nature:
+    """Return the nature of the absolute `path` on `system`.
 
-    `mountinfo` is the text of /proc/self/mountinfo, `variables` the names of the environment variables
-    that are set, `marked` whether the container's runtime left its mark on this system.
+    `baked` says that, in a container, the folder would be the image's: nothing else made it.
     """
-    mounts = read_mounts(mountinfo)
-    mount, root = mount_of(path, mounts), mount_of(PurePath("/"), mounts)
+    mount, host = mount_of(path, system.mounts), system.host
     if mount is None:
         return Nature("unknown", "unknown")
-    looks_contained = marked or (root is not None and root.fs_type in _LAYERED_TYPES)
-    host = host_of(variables, contained=looks_contained)
     if mount.fs_type in _MEMORY_TYPES:
         return Nature("memory", "nothing", mount, host)
-    if not looks_contained and host is None:
+    if not system.contained:
         return Nature("disk", "always", mount)
     if mount.point.parent != mount.point:
         return Nature("volume", _survival_of_volume(mount, host), mount, host)
-    # What this process cannot write it did not write: it came with the image, and comes with the next one.
-    if mount.read_only or not writable:
-        return Nature("read-only image", "always", mount, host)
+    # It came with the image, and comes with the next one.
+    if mount.read_only or baked:
+        return Nature("image", "always", mount, host)
     return Nature("container layer", host.forgets if host else "restart", mount, host)
 
 
@@ -136,7 +127,7 @@ def describe(path: Path, nature: Nature) -> tuple[str, str]:
             return f"{path} is on a volume without a name {where}: lost {lost}.", named
         case "volume":
             return f"{path} is on a passing volume{on_host} {where}: lost {lost}.", remedy
-        case "read-only image":
+        case "image":
             return f"{path} is part of the container's image {where}: every deployment brings it back.", ""
         case "container layer":
             return f"{path} is in the container's own layer{on_host} {where}: lost {lost}.", remedy
@@ -156,20 +147,6 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError):  # links that lead in a circle
         return path.absolute()
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a folder above it may not be entered
-        return False
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:  # not Linux
-        return ""
 
 
 def _room(path: Path) -> tuple[int | None, int | None]:

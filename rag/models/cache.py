@@ -1,9 +1,12 @@
 """Find a model's files on this machine and make sure that they are the promised ones."""
 
 import hashlib
+import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,11 +14,11 @@ from rag.errors import CorruptModelError, MissingModelError, UnknownModelError
 from rag.models import manifest as manifests
 from rag.models.catalog import CATALOG, CatalogEntry, Packaged, entry, known
 from rag.models.manifest import GRAPH, MANIFEST, TOKENIZER, Manifest, Quantization, Reading, Task
-from rag.models.verified import Verified
+from rag.models.verified import VERIFIED, Verified
 
 # Named in full: another Python's pip would install beside this one.
 _PIP = f"{sys.executable} -m pip install"
-EXPORT = "python -m rag models export"
+EXPORT = f"{sys.executable} -m rag models export"
 _VARIANTS: dict[str, Quantization] = {"int8": "int8", "fp32": "none"}
 
 
@@ -86,14 +89,17 @@ def find(reference: str, cache: Path, task: Task | None = None) -> InstalledMode
                 return model
     if entry(source) or local_folder(source):
         raise MissingModelError(
-            f"Model {reference} is not in the cache {cache}. Export it, once: {EXPORT} {source}",
+            f"Model {reference} is not in the cache {cache}. Export it, once: {EXPORT} {shlex.quote(source)}",
             model_id=reference,
             path=cache / folder_name(model_id(source), "int8"),
         )
-    names = ", ".join(e.id for e in CATALOG if task in (None, e.task))
+    names = [e.id for e in CATALOG if task in (None, e.task)]
+    exports = [m.id for m in installed(cache) if isinstance(m, InstalledModel) and task in (None, m.task)]
+    near = get_close_matches(reference, {*names, *exports}, n=1)
     raise UnknownModelError(
-        f"Model {reference!r} is not in the catalogue, nor in the cache {cache}. Known models: {names}. Any "
-        f"other of the Hugging Face hub, or a local folder, is exported first, once: {EXPORT} {source}",
+        f"Model {reference!r} is not in the catalogue, nor in the cache {cache}. "
+        f"{f'Did you mean {near[0]}? ' if near else ''}One of the Hugging Face hub, or a local folder, is "
+        f"exported first, once: {EXPORT} {shlex.quote(source)} — Known models: {', '.join(names)}.",
         model_id=reference,
     )
 
@@ -104,6 +110,8 @@ def check(model: InstalledModel, *, again: bool = False) -> None:
     Raises MissingModelError or CorruptModelError for the first that is not.
     """
     promised, repair = _promise(model)
+    if model.manifest:
+        _refuse_strangers(model, promised)
     verified = Verified(model.folder)
     for name, sha256 in promised.items():
         path = model.folder / name
@@ -126,10 +134,24 @@ def check(model: InstalledModel, *, again: bool = False) -> None:
         verified.remember()
 
 
+def _refuse_strangers(model: InstalledModel, promised: Mapping[str, str]) -> None:
+    """Refuse files that the manifest does not name: a graph could take its weights from them."""
+    known_names = {*promised, MANIFEST, VERIFIED}
+    for path in sorted(model.folder.iterdir()) if model.folder.is_dir() else ():
+        if path.name not in known_names and not path.name.startswith("."):
+            raise CorruptModelError(
+                f"{path} is not a file of model {model.id}: its manifest does not name it. Move it "
+                "elsewhere.",
+                model_id=model.id,
+                path=path,
+            )
+
+
 def installed(cache: Path) -> Iterator[InstalledModel | CorruptModelError]:
     """Yield every model on this machine, packaged ones first, its files not looked into.
 
-    A folder whose manifest is missing or cannot be read is yielded as the error that says so.
+    A folder whose manifest is missing or cannot be read, or whose files have other sizes than it says, is
+    yielded as the error that says so.
     """
     for known_entry in CATALOG:
         if known_entry.packaged and find_spec(known_entry.packaged.package):
@@ -138,9 +160,24 @@ def installed(cache: Path) -> Iterator[InstalledModel | CorruptModelError]:
         if folder.name.startswith("."):
             continue  # an export that is under way
         try:
-            yield exported(folder)
+            model = exported(folder)
+            _refuse_other_sizes(model)
+            yield model
         except CorruptModelError as exc:
             yield exc
+
+
+def _refuse_other_sizes(model: InstalledModel) -> None:
+    for name, facts in model.manifest.files.items() if model.manifest else ():
+        path = model.folder / name
+        found = path.stat().st_size if path.is_file() else None
+        if found != facts.size_bytes:
+            has = "is missing" if found is None else f"has {found:,} bytes"
+            raise CorruptModelError(
+                f"{path} {has}; the manifest says {facts.size_bytes:,} bytes. {_promise(model)[1]}",
+                model_id=model.id,
+                path=path,
+            )
 
 
 def exported(folder: Path) -> InstalledModel:
@@ -166,7 +203,8 @@ def model_id(source: str) -> str:
     if folder is None:
         return source
     # Two folders called "model" are two models.
-    return f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    name = os.fsencode(folder.name).decode("utf-8", "replace").lstrip(".")
+    return f"{name or 'model'}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
 
 
 def local_folder(source: str) -> Path | None:
@@ -186,7 +224,8 @@ def folder_name(name: str, quantization: Quantization) -> str:
 def _folders(reference: str, cache: Path) -> Iterator[Path]:
     """Yield where an export of `reference` would lie, the preferred place first."""
     folder = local_folder(reference)
-    if folder and (folder / MANIFEST).exists():
+    # Beside original weights, a manifest.json can be anybody's.
+    if folder and (folder / MANIFEST).exists() and (folder / GRAPH).exists():
         yield folder
     source, _, variant = reference.rpartition("@")
     if variant in _VARIANTS:
@@ -229,7 +268,10 @@ def _promise(model: InstalledModel) -> tuple[dict[str, str], str]:
     """Return the sha256 that each file must have, by name, and what to do where one has not."""
     if model.manifest:
         files = {name: facts.sha256 for name, facts in model.manifest.files.items()}
-        return files, f"Delete {model.folder} and export it again: {EXPORT} {model.manifest.source}"
+        return (
+            files,
+            f"Delete {model.folder} and export it again: {EXPORT} {shlex.quote(model.manifest.source)}",
+        )
     packaged = next(e.packaged for e in CATALOG if e.id == model.id and e.packaged)
     files = {file.name: file.sha256 for file in (packaged.graph, packaged.tokenizer)}
     return files, f"Run: {_PIP} --force-reinstall --no-deps {packaged.requirement}"

@@ -229,7 +229,7 @@ PRESETS: tuple[Preset, ...] = (
         embedder="intfloat/multilingual-e5-small",
         reranker="cross-encoder/mmarco-mMiniLMv2-L12-H384-v1",
         choose="For documents that are not, or not only, in English: both with as many layers as the "
-        "defaults, and thus about as much arithmetic for a token; 1 GB to fetch, once.",
+        "defaults, and thus about as much arithmetic for a token.",
     ),
     Preset(
         name="English",

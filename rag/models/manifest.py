@@ -4,15 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from rag.errors import CorruptModelError
+from rag.models.fits import misfit
 
 MANIFEST = "manifest.json"
 GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
 FORMAT = 1
+
+_MOST_TOKENS, _MOST_LABELS = 1_000_000, 10_000
 
 Task = Literal["embed", "rerank"]
 Pooling = Literal["cls", "mean", "last"]
@@ -135,17 +139,32 @@ def from_fields(fields: Mapping[str, Any]) -> Manifest:
     """Return the manifest with these JSON `fields`; ValueError, TypeError or KeyError when they are wrong."""
     if fields["format"] != FORMAT:
         raise ValueError(f"its format is {fields['format']}, this version reads {FORMAT}")
-    files = {name: FileFacts(**facts) for name, facts in fields["files"].items()}
-    if not {GRAPH, TOKENIZER} <= files.keys() or any(Path(name).name != name for name in files):
-        raise ValueError(f"its files are {sorted(files)}")
     records = {
+        "files": {name: FileFacts(**facts) for name, facts in fields["files"].items()},
         "reading": Reading(**fields["reading"]),
         "parity": Parity(**fields["parity"]),
-        "files": files,
         "languages": tuple(fields["languages"]),
         "notes": tuple(fields["notes"]),
     }
-    return Manifest(**{**fields, **records})
+    manifest = Manifest(**{**fields, **records})
+    if wrong := misfit(manifest) or _nonsense(manifest):
+        raise ValueError(f"its {wrong} cannot be used: {str(fields.get(wrong))[:200]}")
+    return manifest
+
+
+def _nonsense(manifest: Manifest) -> str | None:
+    """Return which field has a value of the right type that means nothing; None for none."""
+    reading, names = manifest.reading, manifest.files.keys()
+    sound = {
+        "files": {GRAPH, TOKENIZER} <= names
+        and all(Path(name).name == name and name.isprintable() for name in names)
+        and all(facts.size_bytes >= 0 for facts in manifest.files.values()),
+        "reading": 0 < reading.max_tokens <= _MOST_TOKENS
+        and 0 <= reading.relevant_label < reading.labels <= _MOST_LABELS,
+        "seconds": all(seconds >= 0 for seconds in manifest.seconds.values()),
+        "created_at": datetime.fromisoformat(manifest.created_at).tzinfo is not None,
+    }
+    return next((field for field, is_sound in sound.items() if not is_sound), None)
 
 
 def facts(folder: Path) -> dict[str, FileFacts]:

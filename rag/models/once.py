@@ -57,7 +57,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The model, and whether this call made it; `seconds` it took to make, or to wait for."""
+    """The model, and whether this call made it; `seconds` it took to make, or else to have."""
 
     model: InstalledModel
     made: bool
@@ -82,20 +82,37 @@ def export(request: ExportRequest, cache: Path, on_progress: OnProgress) -> Expo
     folder = local_folder(request.source)
     if folder is None:
         _refuse_path(request.source)
+    else:
+        _refuse_no_model(folder)
     target = request.target(cache)
-    revision = _digest(folder) if folder else request.revision
     made = False
     with _disk_errors(target):
         if not target.exists():  # it appears whole, so only who makes it waits for a turn
             with turns.turn(target, on_progress):
                 made = not target.exists()
                 if made:
-                    _make(request, revision, target, on_progress)
+                    began = time.perf_counter()
+                    _make(request, _revision(request), target, on_progress)
         model = exported(target)
         if model.manifest:
-            _refuse_another(request, revision, model.manifest, target)
+            _refuse_another(request, _revision(request), model.manifest, target)
         check(model)
     return Exported(model, made, time.perf_counter() - began)
+
+
+def _refuse_no_model(folder: Path) -> None:
+    """Refuse a folder that holds no model, before all of it is read."""
+    if not any((folder / name).is_file() for name in ("config.json", "modules.json")):
+        raise ExportError(
+            f"{folder} is not a model: expected a config.json, weights and a tokenizer in it, found no "
+            "config.json.",
+            model_id=str(folder),
+        )
+
+
+def _revision(request: ExportRequest) -> str | None:
+    folder = local_folder(request.source)
+    return _digest(folder) if folder else request.revision
 
 
 def _refuse_path(source: str) -> None:
@@ -159,6 +176,7 @@ def _asked(request: ExportRequest, revision: str | None) -> dict[str, Any]:
         "task": request.task or (known.task if known else None),
         "quantization": request.quantization,
         "remote_code": request.remote_code,
+        "known": known is not None,
         "query_prefix": known.query_prefix if known else "",
         "passage_prefix": known.passage_prefix if known else "",
         "licence": known.licence if known else None,
@@ -190,7 +208,7 @@ def _digest(folder: Path) -> str:
         if path.suffix in _SOURCES and path.is_file():
             with path.open("rb") as stream:
                 one = hashlib.file_digest(stream, "sha256").hexdigest()
-            total.update(f"{path.relative_to(folder).as_posix()} {one}\n".encode())
+            total.update(os.fsencode(path.relative_to(folder)) + f" {one}\n".encode())
     return f"sha256:{total.hexdigest()}"
 
 
@@ -217,13 +235,12 @@ def _disk_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        what = (
-            "a folder on a larger disk"
-            if exc.errno in _NO_ROOM
-            else "a folder that this process may write to"
-        )
+        what = {
+            **dict.fromkeys(_NO_ROOM, "Set RAG_MODEL_CACHE to a folder on a larger disk."),
+            errno.ENAMETOOLONG: "Rename the model's folder: its name is too long.",
+        }.get(exc.errno or 0, "Set RAG_MODEL_CACHE to a folder that this process may write to.")
         raise ExportError(
-            f"{target.name} cannot be written into {target.parent}: {exc.strerror or exc}. Set "
-            f"RAG_MODEL_CACHE to {what}. Nothing was kept.",
+            f"{target.name[:80]} cannot be written into {target.parent}: {exc.strerror or exc}. {what} "
+            "Nothing was kept.",
             model_id=target.name,
         ) from exc

@@ -12,9 +12,11 @@ def logit(output: Output, reading: Reading) -> float:
     """Return the reranker's logit from `output`, float32 [labels].
 
     With several labels it is the log-odds of the relevant one against all others, so that its logistic
-    function is the softmax probability of "relevant".
+    function is the softmax probability of "relevant". Raises ValueError for any other shape.
     """
     values = np.ravel(output)
+    if len(values) != reading.labels:
+        raise ValueError(f"it gives {len(values)} numbers for a pair, and its manifest says {reading.labels}")
     if reading.labels == 1:
         return float(values[0])
     others = np.delete(values.astype(np.float64), reading.relevant_label)
@@ -25,7 +27,8 @@ def logit(output: Output, reading: Reading) -> float:
 def unit_vector(output: Output, reading: Reading) -> NDArray[np.float32]:
     """Return the embedder's vector from `output`, float32 [tokens, dim], pooled and of length 1.
 
-    Every token counts: texts are fed one by one, so none is padding.
+    Every token counts: texts are fed one by one, so none is padding. Raises ValueError for a vector
+    without a direction.
     """
     match reading.pooling:
         case "cls":
@@ -34,5 +37,8 @@ def unit_vector(output: Output, reading: Reading) -> NDArray[np.float32]:
             pooled = output.mean(axis=0)
         case "last":
             pooled = output[-1]
-    unit: NDArray[np.float32] = pooled / np.linalg.norm(pooled)
+    length = np.linalg.norm(pooled)
+    if not length > 0:
+        raise ValueError("its vector of a text has no length")
+    unit: NDArray[np.float32] = pooled / length
     return unit

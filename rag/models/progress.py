@@ -24,8 +24,8 @@ _LEAST_PACE = 0.2
 class Progress:
     """How far an export is: its phase, the seconds since it began, an estimate of those to come.
 
-    `remaining_s` is None until the size of the model is known. `waiting`: another call exports, and
-    this one waits for it. `fraction` is that of the phase, None where it is not known.
+    `remaining_s` is None until the size of the model is known. `fraction` is that of the phase, None
+    where it is not known. `waiting`: all this is said of another call, for which this one waits.
     """
 
     phase: str

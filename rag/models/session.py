@@ -19,7 +19,7 @@ from rag.models.outputs import Output
 T = TypeVar("T")
 
 # onnxruntime's errors share no base class.
-_LOAD_ERRORS = tuple(
+_ORT_ERRORS = tuple(
     getattr(ort.capi.onnxruntime_pybind11_state, name)
     for name in (
         "Fail",
@@ -34,6 +34,8 @@ _LOAD_ERRORS = tuple(
 # Of the model's window, at least this much is left to the passage (half, where the window is small):
 # a longer question is cut, visibly.
 MIN_PASSAGE_TOKENS = 128
+_LEAST_ROOM = 2  # tokens: one of the question, one of the passage
+_INPUTS = {(name, "tensor(int64)") for name in ("input_ids", "attention_mask", "token_type_ids")}
 _HEAD_START_S = 0.05  # a large graph lets go of the lock after 0.03
 
 
@@ -69,13 +71,16 @@ class OnnxModel:
             time.sleep(_HEAD_START_S)
             self._tokenizer = _open_tokenizer(model)
             self._session = session.result()
+        _refuse_other_graphs(model, self._session)
         self._inputs = frozenset(node.name for node in self._session.get_inputs())
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix=f"{model.task}-worker")
         specials: Callable[..., int] = self._tokenizer.num_special_tokens_to_add
         self._room = model.reading.max_tokens - specials(is_pair=False)
         self._pair_room = model.reading.max_tokens - specials(is_pair=True)
+        if self._pair_room < _LEAST_ROOM:
+            raise _unusable(model, f"its window of {model.reading.max_tokens} tokens has no room for a text")
         self._query_room = self._pair_room - min(MIN_PASSAGE_TOKENS, self._pair_room // 2)
-        self.output_dim = self._session.get_outputs()[0].shape[-1]
+        self.output_dim: int | str = self._session.get_outputs()[0].shape[-1]
         self.used = False
         self.backend = f"onnxruntime {ort.__version__} cpu"
 
@@ -119,11 +124,12 @@ class OnnxModel:
         """Return `read(output)` for each text or pair, in input order.
 
         `output` is the graph's first one without the batch axis, float32. It is read in the worker, so
-        that a long list never holds every token's vector at once.
+        that a long list never holds every token's vector at once. Raises ModelError when the graph cannot
+        read a text, or gives numbers that mean nothing.
         """
         # Longest first, so that no worker is left with a long text when the others are done.
         order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i].encoding.ids))
-        values = self._workers.map(lambda i: read(self._run_one(encoded[i].encoding)), order)
+        values = self._workers.map(lambda i: self._read(encoded[i].encoding, read), order)
         by_position = dict(zip(order, values, strict=True))
         self.used = self.used or bool(encoded)
         return [by_position[i] for i in range(len(encoded))]
@@ -140,6 +146,15 @@ class OnnxModel:
         parts = (encoding,) if before is None else (before, encoding)
         return Encoded(self._tokenizer.post_process(*parts), tokens, read)
 
+    def _read(self, encoding: Encoding, read: Callable[[Output], T]) -> T:
+        try:
+            output = self._run_one(encoding)
+            if not np.isfinite(output).all():
+                raise ValueError("it gives numbers that are not finite")
+            return read(output)
+        except (ValueError, *_ORT_ERRORS) as exc:
+            raise _unusable(self.model, str(exc)) from exc
+
     def _run_one(self, encoding: Encoding) -> Output:
         values = {
             "input_ids": encoding.ids,
@@ -152,6 +167,26 @@ class OnnxModel:
         return output
 
 
+def _refuse_other_graphs(model: InstalledModel, session: ort.InferenceSession) -> None:
+    """Refuse a graph that wants something else than tokens, or gives something else than numbers."""
+    inputs = {node.name: node.type for node in session.get_inputs()}
+    strange = sorted(name for name, kind in inputs.items() if (name, kind) not in _INPUTS)
+    if strange:
+        raise _unusable(model, f"its graph wants inputs that no text gives: {', '.join(strange)}")
+    outputs = session.get_outputs()
+    axes = {"embed": (3,), "rerank": (1, 2)}[model.task]
+    if not outputs or outputs[0].type != "tensor(float)" or len(outputs[0].shape) not in axes:
+        raise _unusable(
+            model, f"the first output of its graph is not what a model gives that can {model.task}"
+        )
+
+
+def _unusable(model: InstalledModel, why: str) -> CorruptModelError:
+    return CorruptModelError(
+        f"Model {model.id} in {model.folder} cannot be used: {why}.", model_id=model.id, path=model.graph
+    )
+
+
 def _open_session(model: InstalledModel, underway: threading.Event) -> ort.InferenceSession:
     underway.set()
     options = ort.SessionOptions()
@@ -161,7 +196,7 @@ def _open_session(model: InstalledModel, underway: threading.Event) -> ort.Infer
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(str(model.graph), options, providers=["CPUExecutionProvider"])
-    except _LOAD_ERRORS as exc:
+    except _ORT_ERRORS as exc:
         raise CorruptModelError(
             f"onnxruntime cannot load {model.graph} of model {model.id}: {exc}",
             model_id=model.id,

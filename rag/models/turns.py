@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,15 +21,13 @@ def turn(target: Path, report: Callable[[Progress], None]) -> Iterator[None]:
 
     The lock belongs to the process: a kill releases it. Raises OSError.
     """
-    began = time.perf_counter()
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = _lock(target)
     while True:
         with suppress(Timeout):
             lock.acquire(timeout=_POLL_S)
             break
-        other = _read(target)
-        report(Progress(other.phase, time.perf_counter() - began, other.remaining_s, other.fraction, True))
+        report(replace(_read(target), waiting=True))
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-_FILE = "verified.json"
+VERIFIED = "verified.json"
 
 
 class Verified:
@@ -17,7 +17,7 @@ class Verified:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _FILE
+        self._path = folder / VERIFIED
         self._known: dict[str, list[object]] = {}
         with suppress(OSError, ValueError):
             known = json.loads(self._path.read_text(encoding="utf-8"))
@@ -42,6 +42,6 @@ class Verified:
         if not self._news:
             return
         with suppress(OSError):
-            new = self._path.with_name(f".{_FILE}.{os.getpid()}")
+            new = self._path.with_name(f".{VERIFIED}.{os.getpid()}")
             new.write_text(json.dumps(self._known), encoding="utf-8")
             new.replace(self._path)

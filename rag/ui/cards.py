@@ -70,7 +70,7 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
         for hit in result.reranked[:top_k]
     ]
     reranker_id = result.reranker.id if result.reranker else "off"
-    notices = "".join(f'<p class="rl-notice">{escape(notice)}</p>' for notice in result.notices)
+    notices = "".join(map(_notice, result.notices))
     return (
         f'<div class="rl"><p class="rl-summary">{escape(summary(result, top_k))}</p>{notices}'
         f"{timing_strip(result)}"
@@ -79,6 +79,11 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
         f"{_column('Reranked · cross-encoder', reranker_id, right, len(result.reranked))}"
         "</div></div>"
     )
+
+
+def notice(sentence: str) -> str:
+    """Return a sentence that a visitor should know before asking."""
+    return f'<div class="rl">{_notice(sentence)}</div>'
 
 
 def timing_strip(result: SearchResult) -> str:
@@ -94,6 +99,10 @@ def timing_strip(result: SearchResult) -> str:
         '<div class="rl-timing" role="group" aria-label="Time of each stage of this question">'
         f'<div class="rl-bar" aria-hidden="true">{bar}</div><ul>{rows}{total}</ul></div>'
     )
+
+
+def _notice(sentence: str) -> str:
+    return f'<p class="rl-notice">{escape(sentence)}</p>'
 
 
 def _stage(stage: StageTime) -> str:

@@ -1,10 +1,11 @@
 """Draw records with Streamlit. Names and texts from files never reach a Markdown element."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from rag.errors import RagError
 from rag.library import SourceFile
@@ -24,11 +25,23 @@ def problems_shown() -> Iterator[None]:
         st.stop()
 
 
-def problem(message: str) -> None:
-    """Say what went wrong."""
-    with st.container(border=True):
-        st.markdown(":red[:material/error:] **That did not work**")
-        st.text(message)
+def problem(message: str) -> DeltaGenerator:
+    """Say what went wrong; return the box that says it."""
+    box = st.container(border=True)
+    box.markdown(":red[:material/error:] **That did not work**")
+    box.text(message)
+    return box
+
+
+def notices(sentences: Iterable[str]) -> None:
+    """Say what a visitor should know before anything else."""
+    for sentence in sentences:
+        st.html(cards.notice(sentence))
+
+
+def command(line: str) -> None:
+    """Show a command or a setting, to be copied; a long one is wrapped, never cut off."""
+    st.code(line, language=None, wrap_lines=True)
 
 
 def result(found: SearchResult, *, top_k: int) -> None:

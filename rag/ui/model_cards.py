@@ -13,7 +13,7 @@ from rag.wording import bytes_in_words, duration, parity_in_words
 
 TASKS = {"rerank": "Reranker", "embed": "Embedder"}
 FORMS = {"int8": "int8", "none": "fp32"}
-_LANGUAGES = {
+LANGUAGES = {
     "ar": "Arabic",
     "de": "German",
     "en": "English",
@@ -58,7 +58,7 @@ def known_model(entry: CatalogEntry) -> str:
 def other_model(model: InstalledModel) -> str:
     """Return what a model that is not in the catalogue says of itself."""
     manifest = model.manifest
-    languages = ", ".join(_LANGUAGES.get(code, code) for code in manifest.languages) if manifest else ""
+    languages = ", ".join(LANGUAGES.get(code, code) for code in manifest.languages) if manifest else ""
     said = [
         TASKS[model.task],
         f"reads {model.reading.max_tokens:,} tokens",
@@ -173,7 +173,7 @@ def _form(model: InstalledModel) -> str:
 
 
 def _languages(entry: CatalogEntry) -> str:
-    names = ", ".join(_LANGUAGES.get(code, code) for code in entry.languages)
+    names = ", ".join(LANGUAGES.get(code, code) for code in entry.languages)
     return f"{names} and others" if entry.more_languages else names
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 from rag.jobs import Job, JobKey
-from rag.machine.packages import exporting_findings
+from rag.machine.packages import exporting_finding, missing_for_export
+from rag.machine.system import System
 from rag.model_jobs import (
     export_key,
     keeping,
@@ -37,16 +38,20 @@ def begin(start: Callable[..., Job], *args: object) -> None:
 
 def can_export() -> bool:
     """Return whether the packages that exporting needs are installed."""
-    return all(finding.level == "ok" for finding in exporting_findings())
+    return not missing_for_export()
 
 
 def missing_packages() -> None:
-    """Where exporting needs packages that are not installed, say which, and the one command."""
-    for finding in exporting_findings():
-        if finding.level != "ok":
-            with st.container(border=True):
-                st.text(f"{finding.sentence} To export models, run this in the folder of RerankLens, once:")
-                st.code(INSTALL, language=None)
+    """Where exporting needs packages that are not installed, say which, and what to do."""
+    if missing := missing_for_export():
+        contained = System.here().contained
+        finding = exporting_finding(missing, contained=contained)
+        with st.container(border=True):
+            if contained:
+                st.text(f"{finding.sentence} {finding.remedy}")
+            else:
+                st.text(f"{finding.sentence} To export, run this in the folder of RerankLens, once:")
+                components.command(INSTALL)
 
 
 def export_choice(service: Service, entry: CatalogEntry, forms: Sequence[Quantization]) -> None:
@@ -54,7 +59,7 @@ def export_choice(service: Service, entry: CatalogEntry, forms: Sequence[Quantiz
     if entry.remote_code:
         # Whoever may open the page may not therefore run code of their choice on its machine.
         st.text("It runs Python code from its repository. If you trust its authors, export it by hand:")
-        st.code(f"{EXPORT} {entry.id} --trust-remote-code", language=None)
+        components.command(f"{EXPORT} {entry.id} --trust-remote-code")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         form = forms[0]
@@ -68,11 +73,11 @@ def export_choice(service: Service, entry: CatalogEntry, forms: Sequence[Quantiz
             key=f"export {entry.id}",
             on_click=begin,
             args=(start_export, service, request),
-            disabled=not can_export() or _runs(service, request),
+            disabled=not can_export() or is_underway(service, request),
         )
 
 
-def exports_elsewhere(service: Service, entry: CatalogEntry) -> None:
+def exports_elsewhere(service: Service, entry: CatalogEntry, *, place: str) -> None:
     """Show the exports of a catalogue's model by other processes, each with a button that joins it."""
     for form in QUANTIZATIONS:
         request = ExportRequest(entry.id, entry.task, form)
@@ -80,8 +85,16 @@ def exports_elsewhere(service: Service, entry: CatalogEntry) -> None:
         if not _runs(service, request) and turns.underway(target):
             live_elsewhere(target, f"Export of {model_name(request)}")
             st.button(
-                "Join", key=f"join {target.name}", on_click=begin, args=(start_export, service, request)
+                "Join",
+                key=f"{place} join {target.name}",
+                on_click=begin,
+                args=(start_export, service, request),
             )
+
+
+def is_underway(service: Service, request: ExportRequest) -> bool:
+    """Return whether this process or another one exports what `request` asks for."""
+    return _runs(service, request) or turns.underway(request.target(service.settings.model_cache)) is not None
 
 
 def _runs(service: Service, request: ExportRequest) -> bool:
@@ -129,37 +142,44 @@ def keep_reranker(service: Service) -> None:
     loaded = service.loads[-1].reranker
     if loaded.sha256 != service.loads[0].reranker.sha256:
         st.text("To keep it over a restart, start RerankLens with this setting:")
-        st.code(keeping("RAG_RERANKER", loaded.id), language=None)
+        components.command(keeping("RAG_RERANKER", loaded.id))
+
+
+def keep_embedders(others: Sequence[str]) -> None:
+    """Where collections have `others` than the embedder of new ones, say how new ones get them too."""
+    if others:
+        which = "it" if len(others) == 1 else "one of them"
+        st.text(f"To give {which} to new collections too, start RerankLens with this setting:")
+        for embedder_id in others:
+            components.command(keeping("RAG_EMBEDDER", embedder_id))
 
 
 def jobs(service: Service, found: Iterable[Job], *, place: str) -> None:
-    """Draw what `found` are doing, or what came of them."""
+    """Draw what `found`, the last one first, are doing, and the newest outcome for each model."""
+    told: set[str] = set()
     for job in found:
         if job.running:
             live(service, job.key)
-        elif job.state == "failed":
-            _failed(service, job, place=place)
-        elif _still_holds(service, job):
-            st.html(model_cards.outcome(job))
-            if job.key.kind == "use":
-                keep_reranker(service)
-            elif job.key.kind == "reembed":
-                _keep_embedder(service, job)
+        elif job.subject not in told and (job.state == "failed" or _still_holds(service, job)):
+            told.add(job.subject)
+            _ended(service, job, place=place)
 
 
-def _keep_embedder(service: Service, job: Job) -> None:
-    """Where new collections get another embedder than the one of this job, say how they get it too."""
-    ref = service.library.embedder_ref(job.key.name)
-    if ref and ref.sha256 != service.embedder.info.sha256:
-        st.text("To give it to new collections too, start RerankLens with this setting:")
-        st.code(keeping("RAG_EMBEDDER", job.subject), language=None)
+def _ended(service: Service, job: Job, *, place: str) -> None:
+    if job.state == "failed":
+        box = components.problem(f"{job.title}: {job.outcome}")
+        box.button("Dismiss", key=f"{place} dismiss {job.key}", on_click=_dismiss, args=(service, job))
+        return
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        st.html(model_cards.outcome(job), width="stretch")
+        st.button("Dismiss", key=f"{place} dismiss {job.key}", on_click=_dismiss, args=(service, job))
 
 
-def _failed(service: Service, job: Job, *, place: str) -> None:
-    components.problem(f"{job.title}: {job.outcome}")
-    if job.key.kind == "export" and not can_export():
-        st.code(INSTALL, language=None)
-    st.button("Dismiss", key=f"{place} dismiss {job.key}", on_click=service.jobs.forget, args=(job.key,))
+def _dismiss(service: Service, job: Job) -> None:
+    """Forget a job that has ended, and the earlier ones about its model, which it hid."""
+    for one in service.jobs.about(job.subject):
+        if one.started_at <= job.started_at:
+            service.jobs.forget(one.key)
 
 
 def _still_holds(service: Service, job: Job) -> bool:

@@ -11,18 +11,21 @@ from rag.machine.places import look
 from rag.model_jobs import start_export
 from rag.models.cache import InstalledModel
 from rag.models.catalog import CATALOG, CatalogEntry, Preset, entry
+from rag.models.manifest import Task
 from rag.models.once import ExportRequest
 from rag.service import Service
 from rag.ui import components, model_cards, model_controls, state
 from rag.ui.shelf import QUANTIZATIONS, Shelf
 
 _TASK_LABELS = {state.AUTO: "as its files say", "rerank": "a reranker", "embed": "an embedder"}
+_KINDS: dict[Task, str] = {"rerank": "Rerankers", "embed": "Embedders"}
+_ALL = "all"
+_LANGUAGES = tuple(dict.fromkeys(code for known in CATALOG for code in known.languages))
 
 
 def in_use(service: Service, shelf: Shelf) -> None:
     """Draw which reranker answers, and whose vectors each collection has."""
-    for notice in service.pipeline.standing:
-        components.problem(notice)
+    components.notices(service.pipeline.standing)
     library, loaded = service.library, service.loads[-1]
     default = service.embedder.info
     refs = [(name, ref) for name in library.collections() if (ref := library.embedder_ref(name))]
@@ -37,6 +40,8 @@ def in_use(service: Service, shelf: Shelf) -> None:
         st.html(model_cards.embedders_in_use(rows, default.id))
         running = [job for job in service.jobs.all() if job.running and job.key.kind == "reembed"]
         model_controls.jobs(service, running, place="in use")
+        others = {ref.id for _, ref in refs if ref.sha256 in here and ref.sha256 != default.sha256}
+        model_controls.keep_embedders(sorted(others))
 
 
 def preset(service: Service, shelf: Shelf, preset: Preset) -> None:
@@ -46,15 +51,18 @@ def preset(service: Service, shelf: Shelf, preset: Preset) -> None:
     states = [(known, _state_in_preset(service, shelf, known)) for known in wanted]
     st.html(model_cards.preset(preset, states))
     for known in wanted:
+        model_controls.exports_elsewhere(service, known, place=preset.name)
         model_controls.jobs(service, service.jobs.about(known.id), place=preset.name)
-    if missing:
+    requests = [ExportRequest(known.id, known.task) for known in missing]
+    if requests:
+        busy = any(model_controls.is_underway(service, request) for request in requests)
         st.button(
-            "Export both models" if len(missing) > 1 else "Export the missing model",
+            "Export both models" if len(requests) > 1 else "Export the missing model",
             key=f"preset {preset.name}",
             type="primary",
             on_click=_export_all,
-            args=(service, missing),
-            disabled=not model_controls.can_export(),
+            args=(service, requests),
+            disabled=busy or not model_controls.can_export(),
         )
     for known in wanted:
         for model in shelf.variants(known.id)[:1]:
@@ -69,9 +77,34 @@ def _state_in_preset(service: Service, shelf: Shelf, known: CatalogEntry) -> str
     return "here, in use" if used else "here"
 
 
-def _export_all(service: Service, missing: Sequence[CatalogEntry]) -> None:
-    for known in missing:
-        start_export(service, ExportRequest(known.id, known.task))
+def _export_all(service: Service, requests: Sequence[ExportRequest]) -> None:
+    for request in requests:
+        start_export(service, request)
+
+
+def catalog_filter() -> tuple[CatalogEntry, ...]:
+    """Draw the choice of what to show of the catalogue, and return what was chosen."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        task = st.segmented_control(
+            "Kind", list(_KINDS), default="rerank", required=True, format_func=_KINDS.__getitem__,
+            key=state.MODEL_TASK, label_visibility="collapsed",
+        )  # fmt: skip
+        language = st.selectbox(
+            "Language", [_ALL, *_LANGUAGES], format_func=_language_label, key=state.MODEL_LANGUAGE,
+            label_visibility="collapsed", width=200,
+        )  # fmt: skip
+        commercial = st.checkbox("Commercial use allowed", key=state.MODEL_COMMERCIAL)
+    return tuple(
+        known
+        for known in CATALOG
+        if known.task == task
+        and language in (_ALL, *known.languages)
+        and (known.commercial or not commercial)
+    )
+
+
+def _language_label(code: str) -> str:
+    return "All languages" if code == _ALL else model_cards.LANGUAGES[code]
 
 
 def known_model(service: Service, shelf: Shelf, known: CatalogEntry) -> None:
@@ -82,7 +115,7 @@ def known_model(service: Service, shelf: Shelf, known: CatalogEntry) -> None:
         st.html(model_cards.absent(known))
     for model in here:
         _installed(service, model)
-    model_controls.exports_elsewhere(service, known)
+    model_controls.exports_elsewhere(service, known, place="card")
     for name in (known.id, f"{known.id}@fp32"):
         model_controls.jobs(service, service.jobs.about(name), place="card")
     if missing:
@@ -97,12 +130,16 @@ def other_model(service: Service, model: InstalledModel) -> None:
 
 
 def strangers(service: Service, shelf: Shelf) -> None:
-    """Draw the jobs and exports that belong to no card."""
+    """Draw the jobs and exports that belong to no card, and what the form has led to until it is there."""
     known = {name for e in CATALOG for name in (e.id, f"{e.id}@fp32")}
     carded = known | {model.id for model in shelf.others()}
-    model_controls.jobs(
-        service, [job for job in service.jobs.all() if job.subject not in carded], place="others"
-    )
+    pressed = state.other_export()
+    found = [
+        job
+        for job in service.jobs.all()
+        if job.subject not in carded or (job.key == pressed and job.state != "done")
+    ]
+    model_controls.jobs(service, found, place="others")
     cache = service.settings.model_cache
     targets = {ExportRequest(e.id, e.task, form).target(cache) for e in CATALOG for form in QUANTIZATIONS}
     for target in shelf.underway:
@@ -134,9 +171,17 @@ def other_form(service: Service) -> None:
         st.form_submit_button(
             "Export",
             key="export_other",
-            on_click=lambda: model_controls.begin(start_export, service, state.other_request()),
+            on_click=_export_other,
+            args=(service,),
             disabled=not model_controls.can_export(),
         )
+    if state.is_other_unnamed():
+        st.text("Name a model first.")
+
+
+def _export_other(service: Service) -> None:
+    request = state.other_request()
+    state.keep_other_export(start_export(service, request).key if request else None)
 
 
 def place(topic: str, folder: Path) -> None:

@@ -51,6 +51,6 @@ def _log_starts() -> None:
     product = logging.getLogger("rag")
     if not product.handlers:  # whoever embeds the app may have set up logging before
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         product.addHandler(handler)
         product.setLevel(logging.INFO)

@@ -1,13 +1,15 @@
 """What lies on this machine, sorted for the page."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.errors import CorruptModelError
+from rag.errors import CorruptModelError, ModelError
 from rag.models import turns
-from rag.models.cache import InstalledModel, folder_name, installed
+from rag.models.cache import InstalledModel, find, folder_name, installed
 from rag.models.catalog import CATALOG, CatalogEntry
 from rag.models.manifest import Quantization
+from rag.service import Service
 
 QUANTIZATIONS: tuple[Quantization, ...] = ("int8", "none")
 
@@ -58,6 +60,27 @@ def look_at(cache: Path) -> Shelf:
     growing = {turns.target_of(path) for path in cache.glob(f".*{turns.PARTIAL}")}
     underway = sorted(target for target in growing if turns.underway(target))
     return Shelf(tuple(models), tuple(broken), tuple(underway))
+
+
+def why_unsearchable(service: Service, collection: str) -> tuple[str, ...]:
+    """Return a sentence where the embedder of `collection` is not on this machine, nothing where it is.
+
+    Nothing is loaded, and no weights are read.
+    """
+    ref = service.library.embedder_ref(collection)
+    if ref is None or ref.sha256 == service.embedder.info.sha256:
+        return ()
+    because, remedy = f"its embedder {ref.id} is not on this machine", "Export it, or give"
+    with suppress(ModelError):
+        if find(ref.id, service.settings.model_cache, "embed").sha256 == ref.sha256:
+            return ()
+        because, remedy = f"the embedder {ref.id} on this machine is not the one that it had", "Give"
+    if service.library.is_current(collection):  # its embedder is in memory still
+        return ()
+    return (
+        f"This collection cannot be searched or added to: {because}. "
+        f"{remedy} the collection another one, on the Models page.",
+    )
 
 
 def _misnamed(model: InstalledModel) -> str:

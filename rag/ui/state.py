@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from rag.config import DEFAULT_COLLECTION
+from rag.jobs import JobKey
 from rag.models.once import ExportRequest
 from rag.parse.clean import clean
 from rag.records import DocumentInfo, FileOutcome, ModelInfo, SearchResult
@@ -16,6 +17,8 @@ COLLECTION = "collection"
 DOCUMENT = "document"
 SAMPLE_QUESTION = "sample_question"
 MODEL_TASK = "model_task"
+MODEL_LANGUAGE = "model_language"
+MODEL_COMMERCIAL = "model_commercial"
 OTHER_SOURCE = "other_source"
 OTHER_TASK = "other_task"
 AUTO = "auto"  # the task that the model's own files say
@@ -26,6 +29,7 @@ _OUTCOMES = "outcomes"
 _UPLOADS = "uploads"
 _ASKED = "asked"
 _OPEN_NEXT = "open_next"
+_OTHER_EXPORT = "other_export"
 
 
 def ask_sample_question() -> None:
@@ -99,12 +103,30 @@ def settle_collection(names: Sequence[str]) -> str:
     return str(current)
 
 
-def other_request() -> ExportRequest:
-    """Return the export that the form for other models asks for."""
-    task = st.session_state[OTHER_TASK]
+def other_request() -> ExportRequest | None:
+    """Return the export that the form for other models asks for, None while it names no model."""
+    source, task = clean(st.session_state[OTHER_SOURCE]), st.session_state[OTHER_TASK]
+    if not source:
+        return None
     return ExportRequest(
-        clean(st.session_state[OTHER_SOURCE]),
+        source,
         None if task == AUTO else task,
         st.session_state[OTHER_WEIGHTS],
         clean(st.session_state[OTHER_REVISION]) or None,
     )
+
+
+def keep_other_export(key: JobKey | None) -> None:
+    """Keep what the form for other models has started: an export, or nothing for want of a name."""
+    st.session_state[_OTHER_EXPORT] = key
+
+
+def other_export() -> JobKey | None:
+    """Return the export that this session's form has started last."""
+    key: JobKey | None = st.session_state.get(_OTHER_EXPORT)
+    return key
+
+
+def is_other_unnamed() -> bool:
+    """Return whether the form was sent last without the name of a model."""
+    return _OTHER_EXPORT in st.session_state and other_export() is None

@@ -44,7 +44,7 @@ def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> d
     say(phase="export", weights_gb=sum(p.numel() for p in original.transformer.parameters()) * 4 / 1e9)
     opset = _export(original, task, folder)
     say(phase="check")
-    texts = parity.fixed_texts(reading, max(1, reading.max_tokens // 4))
+    texts = parity.fixed_texts(reading)
     expected = original.scores(texts, reading)
     reference, notes, settings = original.reference, original.notes, original.settings
     del original

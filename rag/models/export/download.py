@@ -1,6 +1,8 @@
 """The first step: have the original model's files, a local folder's or the hub's."""
 
 import json
+import math
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -20,15 +22,19 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
+from yaml import YAMLError
 
 from rag.errors import ExportError
 from rag.models.manifest import Task
 
+_LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file, by its format
 # The export writes the weights once, quantization once more, with a copy between.
 _ROOM = 2.5
 _REFUSALS = (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError)
 # Repositories hold their weights several times over, for other frameworks; these files are enough.
-_WANTED = ("*.json", "*.txt", "*.model", "tokenizer*", "README.md", "*.py", "*_*/config.json")
+_WANTED = ("*.json", "*.txt", "*.model", "tokenizer*", "README.md")
+# What an embedder may be made of. sentence-transformers would import any other class that modules.json names.
+_MODULE = re.compile(r"sentence_transformers\.(\w+\.)*(Transformer|Pooling|Normalize)")
 _FILES_OF = {
     "weights": ("*.safetensors", "*.bin"),
     "tokenizer": ("tokenizer.json", "vocab.txt", "vocab.json", "*.model"),
@@ -54,10 +60,11 @@ def run(request: Mapping[str, Any], growing: Path, say: Callable[..., None]) -> 
     if request["local"]:
         folder, revision = Path(name), str(request["revision"])
     else:
-        folder, revision = _from_hub(name, request["revision"], say)
+        folder, revision = _from_hub(name, request, say)
     say(weights_gb=weights_bytes(folder) / 1e9)
     config = _config(folder, name)
-    _refuse_code(config, name, allowed=request["remote_code"])
+    if not request["remote_code"]:
+        _refuse_code(folder, name)
     _refuse_incomplete(folder, name)
     _refuse_full_disk(folder, growing, name)
     licence, languages = _card(folder)
@@ -70,14 +77,31 @@ def run(request: Mapping[str, Any], growing: Path, say: Callable[..., None]) -> 
     }
 
 
-def _refuse_code(config: Mapping[str, Any], name: str, *, allowed: bool) -> None:
-    if config.get("auto_map") and not allowed:
+def _refuse_code(folder: Path, name: str) -> None:
+    """Refuse a model of which any file asks for Python code that does not come with our libraries."""
+    asking = [path.name for path in folder.rglob("*config.json") if _asks_for_code(_json(path))]
+    modules = _json(folder / "modules.json")
+    types = [str(m.get("type")) for m in modules if isinstance(m, dict)] if isinstance(modules, list) else []
+    asking += [f"{kind} in modules.json" for kind in types if not _MODULE.fullmatch(kind)]
+    if asking:
         raise ExportError(
-            f"{name} runs only with Python code from its own repository "
-            f"({', '.join(sorted(config['auto_map']))}). If you trust its authors, export it with "
+            f"{name} runs only with Python code of its own, or a module that RerankLens does not know: "
+            f"{', '.join(sorted(set(asking)))}. If you trust its authors, export it on the command line with "
             "--trust-remote-code.",
             model_id=name,
         )
+
+
+def _asks_for_code(config: object) -> bool:
+    return isinstance(config, dict) and bool(config.get("auto_map"))
+
+
+def _json(path: Path) -> object:
+    """Return what the JSON file `path` holds; an empty object where that cannot be told."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def _refuse_incomplete(folder: Path, name: str) -> None:
@@ -119,24 +143,39 @@ def _task(folder: Path, config: Mapping[str, Any], name: str, asked: Task | None
 
 
 def weights_bytes(folder: Path) -> int:
-    """Return the size of the weights that will be loaded."""
-    files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
-    return sum(path.stat().st_size for path in files)
+    """Return the size that the weights in `folder` have in fp32, in which they are exported."""
+    places = (folder, *folder.glob("0_*"))  # an embedder may keep its transformer in a folder of its own
+    files = [path for place in places for path in place.glob("*.safetensors")]
+    if files:
+        return sum(map(_fp32_bytes, files))
+    return sum(path.stat().st_size for place in places for path in place.glob("*.bin"))
+
+
+def _fp32_bytes(file: Path) -> int:
+    """Return how large the tensors of a safetensors file are in fp32: its header has their shapes."""
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(min(length, _LONGEST_HEADER)))
+        return sum(4 * math.prod(t["shape"]) for name, t in header.items() if name != "__metadata__")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return file.stat().st_size  # loading it will say what is wrong
 
 
 def _refuse_full_disk(folder: Path, growing: Path, name: str) -> None:
     needed, free = weights_bytes(folder) * _ROOM, shutil.disk_usage(growing).free
     if free < needed:
         raise ExportError(
-            f"Exporting {name} needs about {needed / 1e9:.1f} GB of room in {growing.parent}, of which "
-            f"{free / 1e9:.1f} GB are free. Free some, or set RAG_MODEL_CACHE to a folder on a larger disk.",
+            f"Exporting {name} needs about {needed / 1e6:,.0f} MB of room in {growing.parent}, of which "
+            f"{free / 1e6:,.0f} MB are free. Free some, or set RAG_MODEL_CACHE to a folder on a larger disk.",
             model_id=name,
         )
 
 
-def _from_hub(name: str, revision: str | None, say: Callable[..., None]) -> tuple[Path, str]:
+def _from_hub(name: str, request: Mapping[str, Any], say: Callable[..., None]) -> tuple[Path, str]:
+    revision = request["revision"]
     try:
-        return _folder(_snapshot(name, revision, say))
+        return _folder(_snapshot(name, revision, say, code=request["remote_code"]))
     except GatedRepoError as exc:
         message = (
             f"{name} is only given to those who accepted its terms: do so on its page of the Hugging Face "
@@ -168,7 +207,7 @@ def _from_hub(name: str, revision: str | None, say: Callable[..., None]) -> tupl
         ) from exc
 
 
-def _snapshot(name: str, revision: str | None, say: Callable[..., None]) -> str:
+def _snapshot(name: str, revision: str | None, say: Callable[..., None], *, code: bool) -> str:
     try:
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
     except (HfHubHTTPError, ConnectionError, OSError) as exc:
@@ -178,10 +217,10 @@ def _snapshot(name: str, revision: str | None, say: Callable[..., None]) -> str:
                 return snapshot_download(name, revision=revision, local_files_only=True)
         raise
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
-    weights = "*.safetensors" if any(_is_weights(f, ".safetensors") for f in sizes) else "*.bin"
-    allowed, ignored = [*_WANTED, weights], [*_UNWANTED]
+    weights = ".safetensors" if any(_is_weights(file, ".safetensors") for file in sizes) else ".bin"
+    allowed, ignored = [*_WANTED, f"*{weights}", *(["*.py"] if code else [])], [*_UNWANTED]
     wanted = filter_repo_objects(sizes, allow_patterns=allowed, ignore_patterns=ignored)
-    say(weights_gb=sum(size for file, size in sizes.items() if _is_weights(file, weights[1:])) / 1e9)
+    say(weights_gb=sum(size for file, size in sizes.items() if _is_weights(file, weights)) / 1e9)
     with _bytes_told(name, sum(sizes[file] for file in wanted), say):
         return snapshot_download(name, revision=info.sha, allow_patterns=allowed, ignore_patterns=ignored)
 
@@ -213,7 +252,7 @@ def _is_of_the_disk(exc: BaseException) -> bool:
 
 
 def _is_weights(file: str, suffix: str) -> bool:
-    return file.endswith(suffix) and "/" not in file
+    return file.endswith(suffix) and ("/" not in file or file.startswith("0_"))
 
 
 def _folder(snapshot: str) -> tuple[Path, str]:
@@ -244,13 +283,18 @@ def _is_cross_encoder(folder: Path) -> bool:
 
 
 def _card(folder: Path) -> tuple[str | None, tuple[str, ...]]:
-    """Return the licence and the languages that the model's card states."""
+    """Return the licence and the languages that the model's card states, as far as it can be read."""
     try:
         data = ModelCard.load(folder / "README.md").data
-    except (OSError, ValueError):
+    except (OSError, ValueError, YAMLError):
         return None, ()
-    languages = data.language if isinstance(data.language, list) else [data.language or ()]
-    return data.license, tuple(str(code) for code in languages if code)
+    licence = ", ".join(_texts(data.license)) or None
+    return licence, _texts(data.language)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(str(one) for one in values if one)
 
 
 def _short(exc: BaseException) -> str:

@@ -17,8 +17,13 @@ from rag.models.manifest import Reading
 from rag.models.outputs import logit
 
 _POOLING = {"cls": "cls", "mean": "mean", "lasttoken": "last"}
+# What the prompts for questions and for passages are called.
+_QUERY_PROMPTS = ("query", "search_query", "retrieval.query")
+_PASSAGE_PROMPTS = ("document", "passage", "corpus", "search_document", "retrieval.passage")
 # A label of this name is the one whose logit says that a passage answers the question.
 _RELEVANT = ("relevant", "positive", "true", "yes", "1")
+
+_LEAST_WINDOW = 16  # tokens; the exporter tries the model with as many
 
 M = TypeVar("M", CrossEncoder, SentenceTransformer)
 
@@ -75,6 +80,8 @@ class Original(ABC, Generic[M]):
         known = [limit for limit in limits if limit is not None and 0 < limit < 1_000_000]
         if not known:
             raise self.refuse("its files state no greatest length (model_max_length)")
+        if min(known) < _LEAST_WINDOW:
+            raise self.refuse(f"it reads only {min(known)} tokens; expected {_LEAST_WINDOW} or more")
         return min(known)
 
 
@@ -173,13 +180,21 @@ class OriginalEmbedder(Original[SentenceTransformer]):
         # sentence-transformers fills in empty ones of its own.
         own = {str(name): str(text) for name, text in (self._model.prompts or {}).items() if text}
         if not own:
-            return self.request["query_prefix"], self.request["passage_prefix"]
+            query, passage = self.request["query_prefix"], self.request["passage_prefix"]
+            if not self.request["known"]:
+                self.notes.append(
+                    "Its files state no prefixes; if its card asks for some, they are not used."
+                )
+            return query, passage
         default_name = self._model.default_prompt_name or ""
         default = own.get(default_name, "")
         # A default that is made for questions is no reason to put it before passages.
-        other = "" if default_name == "query" else default
-        passage = next((own[name] for name in ("document", "passage", "corpus") if name in own), other)
-        return own.get("query", default), passage
+        other = "" if default_name in _QUERY_PROMPTS else default
+        query = next((own[name] for name in _QUERY_PROMPTS if name in own), default)
+        passage = next((own[name] for name in _PASSAGE_PROMPTS if name in own), other)
+        if not query and not passage:
+            self.notes.append(f"Its prompts ({', '.join(own)}) are not understood, and not used.")
+        return query, passage
 
     def _note_similarity(self, modules: list[str]) -> None:
         self.settings["normalize"] = str("Normalize" in modules)

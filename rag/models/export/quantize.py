@@ -24,7 +24,7 @@ def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> d
     name, task, reading = str(request["source"]), made["task"], Reading(**made["reading"])
     _quantize(folder)
     say(phase="check int8")
-    texts = parity.fixed_texts(reading, max(1, reading.max_tokens // 4))
+    texts = parity.fixed_texts(reading)
     model = OnnxModel(parity.installed_in(folder, name, task, reading), threads=2)
     found = parity.scores(model, task, texts)
     model.close()

@@ -1,5 +1,7 @@
 """Ask a question, and see what was retrieved beside what the reranker made of it."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from rag.config import MAX_RETRIEVE_K
@@ -8,6 +10,7 @@ from rag.library import SourceFile
 from rag.parse import SUPPORTED
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.ui import components, resources, state
+from rag.ui.shelf import why_unsearchable
 from rag.wording import counted
 
 with components.problems_shown():
@@ -16,6 +19,7 @@ with components.problems_shown():
     names = library.collections()
     collection = state.settle_collection(names)
     documents = library.documents(collection)
+    unsearchable = why_unsearchable(service, collection)
 
 nothing_ingested_yet = not documents
 # Its first opening may have been cut short.
@@ -47,6 +51,9 @@ with st.sidebar:
 st.title("RerankLens")
 st.text("What FAISS retrieved, and what the cross-encoder made of it.")
 
+standing = service.pipeline.standing
+components.notices([*standing, *unsearchable])
+
 sample_wanted = False
 if nothing_ingested_yet:
     st.subheader("Begin with the sample collection, or with documents of your own")
@@ -61,6 +68,7 @@ if documents:
             sample_questions()[::6],
             key=state.SAMPLE_QUESTION,
             on_change=state.ask_sample_question,
+            disabled=bool(unsearchable),
         )
     with st.form("ask"):
         question_slot, depth_slot, button_slot = st.columns([6, 3, 1.2], vertical_alignment="bottom")
@@ -79,7 +87,9 @@ if documents:
             persist_state="session",
             help="How many chunks FAISS retrieves. The cross-encoder reads all of them.",
         )
-        asked = button_slot.form_submit_button("Ask", type="primary", width="stretch")
+        asked = button_slot.form_submit_button(
+            "Ask", type="primary", width="stretch", disabled=bool(unsearchable)
+        )
     result_slot = st.empty()  # what is drawn into it takes the place of the result before
     if asked or state.take_asked():
         with result_slot.container():
@@ -109,7 +119,9 @@ if documents:
                 help="Only what is shown; nothing is computed again.",
                 width=360,
             )
-            components.result(found, top_k=top_k)
+            # What stands above the question already is not said twice.
+            others = tuple(notice for notice in found.notices if notice not in standing)
+            components.result(replace(found, notices=others), top_k=top_k)
 
 outcomes = state.last_outcomes(collection)
 add_slot = st.expander(
@@ -121,6 +133,7 @@ with add_slot:
         accept_multiple_files=True,
         key=state.uploader_key(),
         max_upload_size=service.settings.max_upload_mb,
+        disabled=bool(unsearchable),
     )
     if outcomes:
         components.file_outcomes(outcomes)

@@ -2,19 +2,11 @@
 
 import streamlit as st
 
-from rag.models.catalog import CATALOG, PRESETS
-from rag.models.manifest import Task
-from rag.ui import components, model_cards, model_controls, model_sections, resources, state
+from rag.models.catalog import PRESETS
+from rag.ui import components, model_controls, model_sections, resources
 from rag.ui.shelf import look_at
 
-TASKS: tuple[Task, ...] = ("rerank", "embed")
 CARD_WIDTH = 360  # px: below it, cards are stacked
-
-
-def task_label(task: Task) -> str:
-    """Return the name of several models of a kind."""
-    return f"{model_cards.TASKS[task]}s"
-
 
 with components.problems_shown():
     service = resources.get_service()
@@ -37,18 +29,13 @@ with st.grid(2, min_column_width=CARD_WIDTH):
             model_sections.preset(service, shelf, preset)
 
 st.subheader("Catalogue")
-task = st.segmented_control(
-    "Kind", TASKS, default="rerank", required=True, format_func=task_label, key=state.MODEL_TASK,
-    label_visibility="collapsed",
-)  # fmt: skip
+chosen = model_sections.catalog_filter()
 with st.grid(2, min_column_width=CARD_WIDTH):
-    for known in CATALOG:
-        if known.task == task:
-            with st.container(border=True, height="stretch"):
-                model_sections.known_model(service, shelf, known)
+    for known in chosen:
+        with st.container(border=True, height="stretch"):
+            model_sections.known_model(service, shelf, known)
 
 st.subheader("Other models")
-model_sections.strangers(service, shelf)
 others = shelf.others()
 if others:
     with st.grid(2, min_column_width=CARD_WIDTH):
@@ -56,6 +43,7 @@ if others:
             with st.container(border=True, height="stretch"):
                 model_sections.other_model(service, model)
 model_sections.other_form(service)
+model_sections.strangers(service, shelf)
 
 st.subheader("Where it lives")
 with st.grid(2, min_column_width=CARD_WIDTH):
