@@ -139,5 +139,5 @@ def progress_in_words(progress: Progress) -> str:
 
 def stands_in(model_id: str, *, for_model: str, because: Exception) -> str:
     """Return the notice of every answer while a default model stands in for the chosen one."""
-    reason = str(because).partition(" — Known models:")[0]
+    reason = str(because).partition(" Known models:")[0]
     return f"{model_id} stands in for {for_model}, the chosen model, which cannot be used. {reason}"

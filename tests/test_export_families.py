@@ -47,7 +47,7 @@ REFUSED = {
     "three-labels": "it gives 3 labels (label_0, label_1, label_2), and one of them must be called",
     "dense": "it is made of Transformer + Pooling + Dense + Normalize; expected Transformer + Pooling",
     "masked": "found neither (BertForMaskedLM)",
-    "custom-code": "If you trust its authors, export it with --trust-remote-code",
+    "custom-code": "If you trust its authors, export it on the command line with --trust-remote-code",
 }
 COMMANDS: tuple[tuple[Sequence[str], Sequence[str]], ...] = (
     (INT8, ()),

@@ -212,7 +212,9 @@ def test_a_model_of_the_catalogue_that_is_not_here_is_named_with_the_command_tha
     "reference", ["a/b", "", "/no/such/folder", "\0", "~no-such-user/x", "x" * 5000, "a/b@fp32"]
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path, reference: str) -> None:
-    with pytest.raises(UnknownModelError, match=rf"Known models: {DEFAULT_EMBEDDER}, .*exported") as caught:
+    with pytest.raises(
+        UnknownModelError, match=rf"exported first, once .*Known models: {DEFAULT_EMBEDDER}, "
+    ) as caught:
         find(reference, tmp_path)
     assert caught.value.model_id == reference
 

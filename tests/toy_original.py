@@ -51,7 +51,7 @@ def write_original(folder: Path, *, seed: int = 0) -> Path:
 
 
 def write_embedder(folder: Path, *, card: str, prompts: Mapping[str, str]) -> Path:
-    """Write an embedder with half precision weights, its transformer in a folder of its own; return `folder`."""
+    """Write an embedder, its transformer in a folder of its own and in half precision; return `folder`."""
     inner = write_original(folder / "0_Transformer")
     weights = load_file(inner / "model.safetensors")
     half = {name: values.astype(np.float16) for name, values in weights.items()}

@@ -99,7 +99,7 @@ def find(reference: str, cache: Path, task: Task | None = None) -> InstalledMode
     raise UnknownModelError(
         f"Model {reference!r} is not in the catalogue, nor in the cache {cache}. "
         f"{f'Did you mean {near[0]}? ' if near else ''}One of the Hugging Face hub, or a local folder, is "
-        f"exported first, once: {EXPORT} {shlex.quote(source)} — Known models: {', '.join(names)}.",
+        f"exported first, once ({EXPORT} {shlex.quote(source)}). Known models: {', '.join(names)}.",
         model_id=reference,
     )
 

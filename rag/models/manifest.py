@@ -143,13 +143,19 @@ def from_fields(fields: Mapping[str, Any]) -> Manifest:
         "files": {name: FileFacts(**facts) for name, facts in fields["files"].items()},
         "reading": Reading(**fields["reading"]),
         "parity": Parity(**fields["parity"]),
-        "languages": tuple(fields["languages"]),
-        "notes": tuple(fields["notes"]),
+        "languages": _listed(fields["languages"]),
+        "notes": _listed(fields["notes"]),
     }
     manifest = Manifest(**{**fields, **records})
     if wrong := misfit(manifest) or _nonsense(manifest):
         raise ValueError(f"its {wrong} cannot be used: {str(fields.get(wrong))[:200]}")
     return manifest
+
+
+def _listed(value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"expected a list, found {value!r}")
+    return tuple(value)
 
 
 def _nonsense(manifest: Manifest) -> str | None:

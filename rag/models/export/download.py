@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defin
 from yaml import YAMLError
 
 from rag.errors import ExportError
+from rag.models.export import consent
 from rag.models.manifest import Task
 
 _LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file, by its format
@@ -33,8 +33,6 @@ _ROOM = 2.5
 _REFUSALS = (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError)
 # Repositories hold their weights several times over, for other frameworks; these files are enough.
 _WANTED = ("*.json", "*.txt", "*.model", "tokenizer*", "README.md")
-# What an embedder may be made of. sentence-transformers would import any other class that modules.json names.
-_MODULE = re.compile(r"sentence_transformers\.(\w+\.)*(Transformer|Pooling|Normalize)")
 _FILES_OF = {
     "weights": ("*.safetensors", "*.bin"),
     "tokenizer": ("tokenizer.json", "vocab.txt", "vocab.json", "*.model"),
@@ -64,7 +62,7 @@ def run(request: Mapping[str, Any], growing: Path, say: Callable[..., None]) -> 
     say(weights_gb=weights_bytes(folder) / 1e9)
     config = _config(folder, name)
     if not request["remote_code"]:
-        _refuse_code(folder, name)
+        consent.refuse_code(folder, name)
     _refuse_incomplete(folder, name)
     _refuse_full_disk(folder, growing, name)
     licence, languages = _card(folder)
@@ -75,33 +73,6 @@ def run(request: Mapping[str, Any], growing: Path, say: Callable[..., None]) -> 
         "licence": request["licence"] or licence,
         "languages": list(request["languages"] or languages),
     }
-
-
-def _refuse_code(folder: Path, name: str) -> None:
-    """Refuse a model of which any file asks for Python code that does not come with our libraries."""
-    asking = [path.name for path in folder.rglob("*config.json") if _asks_for_code(_json(path))]
-    modules = _json(folder / "modules.json")
-    types = [str(m.get("type")) for m in modules if isinstance(m, dict)] if isinstance(modules, list) else []
-    asking += [f"{kind} in modules.json" for kind in types if not _MODULE.fullmatch(kind)]
-    if asking:
-        raise ExportError(
-            f"{name} runs only with Python code of its own, or a module that RerankLens does not know: "
-            f"{', '.join(sorted(set(asking)))}. If you trust its authors, export it on the command line with "
-            "--trust-remote-code.",
-            model_id=name,
-        )
-
-
-def _asks_for_code(config: object) -> bool:
-    return isinstance(config, dict) and bool(config.get("auto_map"))
-
-
-def _json(path: Path) -> object:
-    """Return what the JSON file `path` holds; an empty object where that cannot be told."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
 
 
 def _refuse_incomplete(folder: Path, name: str) -> None:
