@@ -1,6 +1,7 @@
 """The export command in processes of its own, on a machine that is offline unless a test says otherwise."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,6 +61,8 @@ def start(*arguments: object, cache: Path, **more: str) -> "subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in the background, they ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
