@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 # Seconds that the phases usually take: the least, and for each GB of fp32 weights. Measured on two cores
-# with models of 0.0001 and of 2.3 GB (benchmarks/export.py); this run's own pace scales them.
+# with models of 0.0001 and of 2.3 GB (benchmarks/export.py); this run's own pace scales them. That of a
+# download is only a guess, until bytes arrive.
 USUAL_S = {
     "download": (1.0, 20.0),
-    "load": (6.0, 2.0),
-    "export": (1.0, 15.0),
-    "check": (1.0, 15.0),
-    "quantize": (1.0, 17.0),
-    "check int8": (1.0, 6.0),
-    "write": (0.2, 1.0),
+    "load": (4.5, 0.5),
+    "export": (1.0, 14.0),
+    "check": (1.0, 28.0),
+    "quantize": (0.5, 15.0),
+    "check int8": (0.3, 4.0),
+    "write": (0.2, 0.2),
 }
 # How fast the network is says nothing of the rest.
 _NO_PACE = "download"
