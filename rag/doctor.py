@@ -20,6 +20,7 @@ from rag.machine.places import Place, look
 from rag.machine.system import System
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
+from rag.wording import bytes_in_words
 
 try:
     from rag.stored import stored_findings
@@ -47,8 +48,8 @@ class _Use:
 def examine(settings: Settings, system: System | None = None) -> tuple[Finding, ...]:
     """Return what is found about this installation under `settings`, topic after topic.
 
-    `system` is where it runs (default: here). Nothing is loaded, fetched or made; an existing library is
-    brought up to this release.
+    `system` is where it runs (default: here). Nothing is loaded, fetched or exported; files that are whole
+    are remembered as such, and an existing library is brought up to this release.
     """
     system, missing = system or System.here(), missing_for_export()
     bake = BAKE if missing and system.contained else ""
@@ -81,7 +82,7 @@ def _python_finding() -> Finding:
 def _use(topic: str, chosen: str, task: Task, cache: Path, bake: str) -> _Use:
     model = _located(chosen, task, cache)
     if isinstance(model, InstalledModel):
-        sentence = f"{model.id}: {_size(model.size_bytes)}, complete, in {model.folder}."
+        sentence = f"{model.id}: {bytes_in_words(model.size_bytes)}, complete, in {model.folder}."
         return _Use(Finding(topic, "ok", sentence), model)
     default = _located(_DEFAULTS[task], task, cache)
     if isinstance(default, InstalledModel):
@@ -135,7 +136,7 @@ def _library_findings(place: Place, model_cache: Path) -> tuple[Finding, ...]:
 
 def _place_finding(topic: str, place: Place, used: str = "", remedy: str = "") -> Finding:
     has_room = place.writable and place.free_bytes is not None
-    room = f" {_size(place.free_bytes or 0)} free." if has_room else ""
+    room = f" {bytes_in_words(place.free_bytes or 0)} free." if has_room else ""
     sentence = place.sentence + used + room
     if place.survives in ("restart", "nothing"):
         return Finding(topic, "warn", sentence, remedy or place.remedy)
@@ -143,7 +144,8 @@ def _place_finding(topic: str, place: Place, used: str = "", remedy: str = "") -
 
 
 def _room_finding(topic: str, place: Place, wanted: int) -> Finding:
-    sentence = f"Only {_size(place.free_bytes or 0)} are free at {place.examined}; {_size(wanted)} are wise."
+    free = bytes_in_words(place.free_bytes or 0)
+    sentence = f"Only {free} are free at {place.examined}; {bytes_in_words(wanted)} are wise."
     return Finding(topic, "warn", sentence, "Make room, or use a larger disk.")
 
 
@@ -157,15 +159,15 @@ def _preload_finding(settings: Settings) -> Finding:
 def _memory_finding(settings: Settings, models: Sequence[InstalledModel]) -> Finding:
     loaded = [_loaded_bytes(model) for model in models]
     need, left = estimated_need(loaded, threads=settings.threads), memory_left()
-    parts = f"{_size(BASE_BYTES)} for the server, {_size(sum(loaded))} for the models, and for each of "
-    parts += f"{settings.threads} threads {_size(WORKING_BYTES_PER_THREAD)}"
-    estimate = f"Serving wants at most about {_size(need)} (an estimate: {parts})"
+    parts = f"{bytes_in_words(BASE_BYTES)} for the server, {bytes_in_words(sum(loaded))} for the models, "
+    parts += f"and for each of {settings.threads} threads {bytes_in_words(WORKING_BYTES_PER_THREAD)}"
+    estimate = f"Serving wants at most about {bytes_in_words(need)} (an estimate: {parts})"
     if left is None:
         return Finding("memory", "ok", f"{estimate}; this system does not say how much is left.")
     if need <= left:
-        return Finding("memory", "ok", f"{estimate}; {_size(left)} are left.")
+        return Finding("memory", "ok", f"{estimate}; {bytes_in_words(left)} are left.")
     remedy = "Give it more memory, choose a smaller model, or set RAG_THREADS lower."
-    return Finding("memory", "warn", f"{estimate}, and only {_size(left)} are left.", remedy)
+    return Finding("memory", "warn", f"{estimate}, and only {bytes_in_words(left)} are left.", remedy)
 
 
 def _loaded_bytes(model: InstalledModel) -> int:
@@ -178,7 +180,3 @@ def _threads_finding(settings: Settings, cores: int) -> Finding:
         return Finding("threads", "ok", f"{settings.threads} of {cores} usable cores.")
     sentence = f"RAG_THREADS is {settings.threads}, but this process may use only {cores} cores."
     return Finding("threads", "warn", sentence, f"Unset RAG_THREADS, or set it to {cores} at most.")
-
-
-def _size(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

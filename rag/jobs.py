@@ -18,11 +18,13 @@ KEEP = 50  # finished jobs
 class JobKey:
     """What a job works on: two at the same thing at a time are one job.
 
-    `name` is the target folder of an export, the collection that is re-embedded, the reranker to use.
+    `name` is the target folder of an export, the collection that is re-embedded, the reranker to use;
+    `detail` tells apart what must not be joined all the same.
     """
 
     kind: Kind
     name: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

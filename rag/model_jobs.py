@@ -19,13 +19,8 @@ _log = logging.getLogger(__name__)
 
 
 def export_key(request: ExportRequest, cache: Path) -> JobKey:
-    """Return the key under which the export of `request` runs."""
-    return JobKey("export", str(request.target(cache)))
-
-
-def model_name(request: ExportRequest) -> str:
-    """Return what the exported model will be called in settings."""
-    return request.id if request.quantization == "int8" else f"{request.id}@fp32"
+    """Return the key under which the export of `request` runs: another revision is another job."""
+    return JobKey("export", str(request.target(cache)), request.revision or "")
 
 
 def start_export(service: Service, request: ExportRequest) -> Job:
@@ -54,7 +49,7 @@ def start_export(service: Service, request: ExportRequest) -> Job:
                 _log.info("%s is in %s: nothing was left to export", name, target)
         return exported_in_words(done, waited=waited)
 
-    name, target = model_name(request), request.target(cache)
+    name, target = request.name, request.target(cache)
     return jobs.start(export_key(request, cache), work, title=f"Export of {name}", subject=name)
 
 

@@ -72,12 +72,24 @@ class Pipeline:
         watch = watch or Stopwatch()
         with self._gate:
             watch.since_start("queue")
-            reranker = self._reranker
+            reranker = self._reranker if rerank else None
             searcher = self._searcher(collection, document_id, watch)
-            embedder = searcher.embedder
-            hits = retrieve(question, embedder=embedder, nearest=searcher.nearest, k=retrieve_k, watch=watch)
-            reranked = reranker.rerank(question, hits, watch=watch) if rerank else ()
-            notices = self.standing + _notices(question, embedder, reranker if rerank else None)
+            return self._answer(question, collection, searcher, reranker, k=retrieve_k, watch=watch)
+
+    def _answer(
+        self,
+        question: str,
+        collection: str,
+        searcher: Searcher,
+        reranker: Reranker | None,
+        *,
+        k: int,
+        watch: Stopwatch,
+    ) -> SearchResult:
+        embedder = searcher.embedder
+        hits = retrieve(question, embedder=embedder, nearest=searcher.nearest, k=k, watch=watch)
+        reranked = reranker.rerank(question, hits, watch=watch) if reranker else ()
+        notices = self.standing + _notices(question, embedder, reranker)
         return SearchResult(
             query=question,
             collection=collection,
@@ -86,7 +98,7 @@ class Pipeline:
             stages=watch.stages,
             total_s=watch.elapsed_s,
             embedder=embedder.info,
-            reranker=reranker.info if rerank else None,
+            reranker=reranker.info if reranker else None,
             notices=notices,
         )
 

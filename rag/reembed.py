@@ -79,6 +79,7 @@ class _Run:
         self._embedded = 0
 
     def outcome(self) -> ReembedOutcome:
+        """Do it, and return how it went."""
         began = time.perf_counter()
         info = self._embedder.info
         before = self._library.embedder_ref(self._collection)

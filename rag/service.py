@@ -52,26 +52,29 @@ class RerankerSwitch:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A reranker that was brought into memory: in which time, and when that was done (UTC)."""
+    """A reranker that was brought into memory: in which time, and when that was done (UTC).
+
+    `chosen` says that somebody asked for it while the service ran.
+    """
 
     reranker: ModelInfo
     seconds: float
     at: datetime
+    chosen: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Service:
     """Everything that answers questions, in one object: shared by page, API and command line.
 
-    `load_reranker` returns the reranker that a reference names; `loads` are the rerankers so far, the
-    present one last.
+    `load_reranker` returns the reranker that a reference names; `loaded` is the present one.
     """
 
     settings: Settings
     library: Library
     pipeline: Pipeline
     load_reranker: Callable[[str], Reranker]
-    loads: list[Loaded]
+    loaded: Loaded
     jobs: Jobs = field(default_factory=Jobs, init=False, repr=False)
     _switching: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -110,8 +113,15 @@ class Service:
             self.pipeline.use_reranker(new).close()
             give_memory_back()
             seconds = time.perf_counter() - began
-            self.loads.append(Loaded(new.info, seconds, datetime.now(UTC)))
+            self.loaded = Loaded(new.info, seconds, datetime.now(UTC), chosen=True)
             return RerankerSwitch(new.info, seconds, before, loaded, resident_bytes())
+
+    def returns(self, reranker: ModelInfo) -> bool:
+        """Return whether the next start, with the same settings, brings this reranker again."""
+        with suppress(ModelError):
+            cache = self.settings.model_cache
+            return find(self.settings.reranker, cache, "rerank").sha256 == reranker.sha256
+        return False
 
     def close(self) -> None:
         """Close the library's file and let go of the models; nothing can be asked afterwards."""
@@ -142,7 +152,7 @@ def build(settings: Settings, *, stand_in: bool = False) -> Service:
             _log.error("%s", notice)
             standing[cast(Task, task)] = notice
     library = open_library(settings, embedders)
-    return Service(settings, library, Pipeline(library, reranker, standing), load_reranker, [loaded])
+    return Service(settings, library, Pipeline(library, reranker, standing), load_reranker, loaded)
 
 
 def _first_reranker(

@@ -7,6 +7,7 @@ from rag.errors import LibraryError, ModelError
 from rag.machine.findings import Finding
 from rag.models.cache import locate
 from rag.store import CollectionState, Store
+from rag.wording import counted
 
 LIBRARY = "library"
 
@@ -19,7 +20,7 @@ def stored_findings(path: Path, model_cache: Path) -> tuple[Finding, ...]:
             n_documents = sum(len(store.documents(state.name)) for state in states)
     except LibraryError as exc:
         return (Finding(LIBRARY, "fail", str(exc)),)
-    held = f"{path} opens and holds {_count(len(states), 'collection')}, {_count(n_documents, 'document')}."
+    held = f"{path} opens and holds {counted(len(states), 'collection')}, {counted(n_documents, 'document')}."
     unsearchable = [finding for state in states if (finding := _embedder_finding(state, model_cache))]
     return (Finding(LIBRARY, "ok", held), *unsearchable)
 
@@ -37,7 +38,3 @@ def _embedder_finding(state: CollectionState, model_cache: Path) -> Finding | No
     return Finding(
         LIBRARY, "fail", f"Collection {state.name!r} cannot be searched: its vectors are from {why}", remedy
     )
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -9,8 +9,9 @@ from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.embed import Embedder
 from rag.embedders import Embedders
 from rag.errors import MissingModelError
-from rag.models.cache import InstalledModel, folder_name, locate
+from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import FileFacts, Manifest, Parity, Task, write
+from rag.models.naming import folder_name
 from rag.models.session import OnnxModel
 from rag.rerank import Reranker
 from rag.score_cache import ScoreCache

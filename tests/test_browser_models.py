@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rag.config import DEFAULT_RERANKER
-from rag.models.cache import model_id
+from rag.models.naming import model_id
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -39,11 +39,13 @@ from toy_model import flip
 from toy_original import write_embedder, write_modules, write_original
 
 from rag.errors import CorruptModelError, ExportError, MissingModelError, ModelError
+from rag.machine.packages import PACKAGES
 from rag.models import turns
-from rag.models.cache import check, exported, find, locate, model_id
+from rag.models.cache import check, exported, find, locate
 from rag.models.export.download import weights_bytes
-from rag.models.exporter import PACKAGES, require_packages
+from rag.models.exporter import require_packages
 from rag.models.manifest import Manifest
+from rag.models.naming import model_id
 from rag.models.once import Exported, ExportRequest
 from rag.models.once import export as export_here
 from rag.models.progress import Progress

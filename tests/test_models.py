@@ -13,9 +13,10 @@ from toy_model import MAX_TOKENS, TOY, WORDS, export_toy, flip, identity_graph, 
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.errors import CorruptModelError, MissingModelError, ModelError, UnknownModelError
-from rag.models.cache import EXPORT, InstalledModel, exported, find, locate, model_id
+from rag.models.cache import EXPORT, InstalledModel, exported, find, locate
 from rag.models.catalog import CATALOG, PRESETS, CatalogEntry, Packaged, entry, known
 from rag.models.manifest import Quantization, Reading, Task
+from rag.models.naming import model_id
 from rag.models.outputs import logit, unit_vector
 from rag.models.session import MIN_PASSAGE_TOKENS, OnnxModel
 

@@ -19,12 +19,12 @@ from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.jobs import JobKey, Report
 from rag.library import SourceFile
 from rag.machine import packages
+from rag.machine.packages import INSTALL
 from rag.machine.system import System
 from rag.model_jobs import export_key, start_export
 from rag.models import turns
 from rag.models.cache import EXPORT
 from rag.models.catalog import CATALOG, PRESETS
-from rag.models.exporter import INSTALL
 from rag.models.once import ExportRequest
 from rag.models.progress import Progress
 from rag.service import Service
@@ -276,6 +276,7 @@ def test_a_failure_is_told_below_the_form_and_of_a_known_model_too(page: AppTest
     target = request.target(service.settings.model_cache)
     target.parent.joinpath(f".{target.name}.lock").mkdir()  # no lock can be had where a folder is
     page.text_input(key=state.OTHER_SOURCE).set_value(request.source)
+    page.text_input(key=state.OTHER_REVISION).set_value("no-such")
     settled(press(page, "export_other"), service)
     target.parent.joinpath(f".{target.name}.lock").rmdir()
     below = shown(page).partition("Hugging Face id")[2]
@@ -418,3 +419,15 @@ def test_what_is_begun_and_ended_on_the_page_is_in_the_log(
     assert re.search(rf"^INFO Re-embedded .* with {EMBEDDER} in [\d.]+ s$", said, re.MULTILINE)
     assert f"INFO Exporting /no/such/folder into {cache}" in said
     assert "WARNING Export of /no/such/folder failed: There is no folder '/no/such/folder'." in said
+
+
+def test_an_export_of_another_revision_is_not_joined(service: Service) -> None:
+    cache = service.settings.model_cache
+    newest, named = (ExportRequest("a/model", revision=revision) for revision in (None, "v2"))
+    assert export_key(newest, cache) != export_key(named, cache)
+    assert export_key(newest, cache) == export_key(ExportRequest("a/model", task="rerank"), cache)
+
+
+def test_an_embedder_is_in_use_where_it_made_vectors_or_will(page: AppTest) -> None:
+    said = shown(show_embedders(page)).partition("Catalogue")[2]
+    assert re.search(rf"{DEFAULT_EMBEDDER} .*? here int8, in use size", said)

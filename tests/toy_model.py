@@ -7,8 +7,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from rag.models.cache import folder_name
 from rag.models.manifest import GRAPH, TOKENIZER, Manifest, Parity, Quantization, Reading, Task, facts, write
+from rag.models.naming import folder_name
 
 TOY = "toy/model"
 WORDS = ("[UNK]", "[CLS]", "[SEP]", "one", "two", "three", "four")

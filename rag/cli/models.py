@@ -146,7 +146,12 @@ def _check(reference: str | None, cache: Path, *, as_lines: bool) -> int:
     if as_lines:
         print("\n".join(problem or _whole(cast(InstalledModel, model)) for model, problem in results))
     else:
-        print(as_json({"models": [{"ok": not problem, "message": problem} for _, problem in results]}))
+        rows = [
+            {"id": model.model_id if isinstance(model, CorruptModelError) else model.id, "ok": not problem}
+            | {"message": problem}
+            for model, problem in results
+        ]
+        print(as_json({"models": rows}))
     return int(any(problem for _, problem in results))
 
 

@@ -8,13 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rag.machine.findings import Finding
-from rag.models.exporter import PACKAGES
 
 SERVING, EXPORTING = "packages for serving", "packages for exporting"
 _ROOT = Path(__file__).resolve().parents[2]
 _SERVE_FILE, _EXPORT_FILE = "requirements-serve.txt", "requirements.txt"
 _PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)==([^\s#;]+)")
-_PIP = f"{sys.executable} -m pip install"
+# Named in full: another Python's pip would install beside this one.
+PIP = f"{sys.executable} -m pip install"
+# What only exporting needs, and the one command that brings it all.
+PACKAGES = ("torch", "transformers", "sentence-transformers", "optimum", "optimum-onnx", "onnx")
+INSTALL = f"{PIP} -r {_EXPORT_FILE}"
 BAKE = "In a container: name the models in EXPORT_MODELS and build its image again, docs/deploy.md."
 
 
@@ -66,12 +69,12 @@ def exporting_finding(missing: Sequence[str], *, contained: bool) -> Finding:
     if not missing:
         return Finding(EXPORTING, "ok", "All are here: models can be exported.")
     sentence = f"Not installed: {', '.join(missing)}. Only exporting a model needs them."
-    remedy = BAKE if contained else f"To export: {_PIP} -r {_EXPORT_FILE}"
+    remedy = BAKE if contained else f"To export: {INSTALL}"
     return Finding(EXPORTING, "warn", sentence, remedy)
 
 
 def _problem(package: Pinned, has: str | None) -> Finding:
-    repair = f"{_PIP} {package.name}=={package.version}"
+    repair = f"{PIP} {package.name}=={package.version}"
     if has is None:
         return Finding(
             SERVING, "fail", f"{package.name} {package.version} is not installed.", f"Run: {repair}"

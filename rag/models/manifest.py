@@ -21,6 +21,8 @@ _MOST_TOKENS, _MOST_LABELS = 1_000_000, 10_000
 Task = Literal["embed", "rerank"]
 Pooling = Literal["cls", "mean", "last"]
 Quantization = Literal["int8", "none"]
+# What the kinds of weights are called, where a name must say it.
+FORMS: Mapping[Quantization, str] = {"int8": "int8", "none": "fp32"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Manifest:
     def fingerprint(self) -> str:
         """The sha256 that stands for everything a score or vector depends on: all files, and the reading.
 
-        The graph's own would not do: above 2 GB it lies apart from its weights.
+        The graph's own would not do: a larger one lies apart from its weights.
         """
         files = {name: facts.sha256 for name, facts in sorted(self.files.items())}
         return hashlib.sha256(_canonical({"files": files, "reading": asdict(self.reading)})).hexdigest()
@@ -111,8 +113,13 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        """The model's name for settings and people: its id, and "@fp32" where it was not quantized."""
-        return self.id if self.quantization == "int8" else f"{self.id}@fp32"
+        """The model's name for settings and people."""
+        return variant(self.id, self.quantization)
+
+
+def variant(model_id: str, quantization: Quantization) -> str:
+    """Return what a model with these weights is called: its id, and "@fp32" where it is not quantized."""
+    return model_id if quantization == "int8" else f"{model_id}@{FORMS[quantization]}"
 
 
 def write(manifest: Manifest, folder: Path) -> None:

@@ -20,10 +20,11 @@ from typing import Any
 from rag.errors import ExportError, ModelError
 from rag.models import manifest as manifests
 from rag.models import turns
-from rag.models.cache import InstalledModel, check, exported, folder_name, local_folder, model_id
+from rag.models.cache import InstalledModel, check, exported
 from rag.models.catalog import entry
 from rag.models.exporter import Exporter, require_packages
-from rag.models.manifest import Manifest, Quantization, Task
+from rag.models.manifest import Manifest, Quantization, Task, variant
+from rag.models.naming import folder_name, local_folder, model_id
 from rag.models.progress import Progress
 
 # Of a local folder, what an export reads.
@@ -49,6 +50,11 @@ class ExportRequest:
     def id(self) -> str:
         """What the exported model will be called, without its quantization."""
         return model_id(self.source)
+
+    @property
+    def name(self) -> str:
+        """What it will be called in settings."""
+        return variant(self.id, self.quantization)
 
     def target(self, cache: Path) -> Path:
         """Return the folder in `cache` that the exported model will have."""
@@ -94,7 +100,7 @@ def export(request: ExportRequest, cache: Path, on_progress: OnProgress) -> Expo
                     began = time.perf_counter()
                     _make(request, _revision(request), target, on_progress)
         model = exported(target)
-        if model.manifest:
+        if model.manifest and not made:
             _refuse_another(request, _revision(request), model.manifest, target)
         check(model)
     return Exported(model, made, time.perf_counter() - began)

@@ -1,6 +1,8 @@
 """How far an export is, and how long the rest may take."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,6 +21,7 @@ USUAL_S = {
 # How fast the network is says nothing of the rest.
 _NO_PACE = "download"
 _LEAST_PACE = 0.2
+_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,24 @@ class Progress:
     remaining_s: float | None
     fraction: float | None = None
     waiting: bool = False
+
+
+@contextmanager
+def repeated(call: Callable[[], None]) -> Iterator[None]:
+    """Call `call` twice a second, in a thread of its own, while the body runs."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(_PERIOD_S):
+            call()
+
+    thread = threading.Thread(target=repeat, daemon=True, name="export-progress")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def estimate(

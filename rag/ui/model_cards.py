@@ -8,11 +8,11 @@ from rag.jobs import Job, Report
 from rag.machine.places import Place
 from rag.models.cache import InstalledModel
 from rag.models.catalog import CatalogEntry, Preset
+from rag.models.manifest import FORMS
 from rag.service import Loaded
 from rag.wording import bytes_in_words, duration, parity_in_words
 
 TASKS = {"rerank": "Reranker", "embed": "Embedder"}
-FORMS = {"int8": "int8", "none": "fp32"}
 LANGUAGES = {
     "ar": "Arabic",
     "de": "German",

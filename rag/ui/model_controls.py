@@ -6,12 +6,11 @@ from pathlib import Path
 import streamlit as st
 
 from rag.jobs import Job, JobKey
-from rag.machine.packages import exporting_finding, missing_for_export
+from rag.machine.packages import INSTALL, exporting_finding, missing_for_export
 from rag.machine.system import System
 from rag.model_jobs import (
     export_key,
     keeping,
-    model_name,
     report_of,
     start_export,
     start_reembedding,
@@ -20,12 +19,10 @@ from rag.model_jobs import (
 from rag.models import turns
 from rag.models.cache import EXPORT, InstalledModel
 from rag.models.catalog import CatalogEntry
-from rag.models.exporter import INSTALL
-from rag.models.manifest import Quantization
+from rag.models.manifest import FORMS, Quantization
 from rag.models.once import ExportRequest
 from rag.service import Service
 from rag.ui import components, model_cards
-from rag.ui.shelf import QUANTIZATIONS
 
 _TICK_S = 0.5
 FORM_LABELS = {"int8": "int8: a quarter of the size", "none": "fp32: unquantized"}
@@ -69,7 +66,7 @@ def export_choice(service: Service, entry: CatalogEntry, forms: Sequence[Quantiz
             )
         request = ExportRequest(entry.id, entry.task, form)
         st.button(
-            "Export" if len(forms) > 1 else f"Export {model_cards.FORMS[form]} too",
+            "Export" if len(forms) > 1 else f"Export {FORMS[form]} too",
             key=f"export {entry.id}",
             on_click=begin,
             args=(start_export, service, request),
@@ -79,11 +76,11 @@ def export_choice(service: Service, entry: CatalogEntry, forms: Sequence[Quantiz
 
 def exports_elsewhere(service: Service, entry: CatalogEntry, *, place: str) -> None:
     """Show the exports of a catalogue's model by other processes, each with a button that joins it."""
-    for form in QUANTIZATIONS:
+    for form in FORMS:
         request = ExportRequest(entry.id, entry.task, form)
         target = request.target(service.settings.model_cache)
         if not _runs(service, request) and turns.underway(target):
-            live_elsewhere(target, f"Export of {model_name(request)}")
+            live_elsewhere(target, f"Export of {request.name}")
             st.button(
                 "Join",
                 key=f"{place} join {target.name}",
@@ -123,7 +120,8 @@ def use_embedder(service: Service, model: InstalledModel, *, place: str) -> None
     refs = {name: library.embedder_ref(name) for name in library.collections()}
     names = [name for name, ref in refs.items() if ref and ref.sha256 != model.sha256]
     if not names:
-        st.text("Every collection has this embedder." if refs else "There is no collection to re-embed yet.")
+        every = "Every collection has this embedder." if any(refs.values()) else ""
+        st.text(every or "There is no collection to re-embed yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Collection", names, key=f"{place} collection {model.id}", width=240)
@@ -139,10 +137,9 @@ def use_embedder(service: Service, model: InstalledModel, *, place: str) -> None
 
 def keep_reranker(service: Service) -> None:
     """Where another reranker answers than the one of the settings, say how to keep it."""
-    loaded = service.loads[-1].reranker
-    if loaded.sha256 != service.loads[0].reranker.sha256:
+    if service.loaded.chosen and not service.returns(service.loaded.reranker):
         st.text("To keep it over a restart, start RerankLens with this setting:")
-        components.command(keeping("RAG_RERANKER", loaded.id))
+        components.command(keeping("RAG_RERANKER", service.loaded.reranker.id))
 
 
 def keep_embedders(others: Sequence[str]) -> None:

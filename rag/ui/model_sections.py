@@ -6,16 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.jobs import JobKey
 from rag.machine.places import look
 from rag.model_jobs import start_export
 from rag.models.cache import InstalledModel
 from rag.models.catalog import CATALOG, CatalogEntry, Preset, entry
-from rag.models.manifest import Task
+from rag.models.manifest import FORMS, Task, variant
 from rag.models.once import ExportRequest
 from rag.service import Service
 from rag.ui import components, model_cards, model_controls, state
-from rag.ui.shelf import QUANTIZATIONS, Shelf
+from rag.ui.shelf import Shelf
 
 _TASK_LABELS = {state.AUTO: "as its files say", "rerank": "a reranker", "embed": "an embedder"}
 _KINDS: dict[Task, str] = {"rerank": "Rerankers", "embed": "Embedders"}
@@ -26,7 +25,7 @@ _LANGUAGES = tuple(dict.fromkeys(code for known in CATALOG for code in known.lan
 def in_use(service: Service, shelf: Shelf) -> None:
     """Draw which reranker answers, and whose vectors each collection has."""
     components.notices(service.pipeline.standing)
-    library, loaded = service.library, service.loads[-1]
+    library, loaded = service.library, service.loaded
     default = service.embedder.info
     refs = [(name, ref) for name in library.collections() if (ref := library.embedder_ref(name))]
     here = {default.sha256, *(model.sha256 for model in shelf.models)}
@@ -73,8 +72,7 @@ def _state_in_preset(service: Service, shelf: Shelf, known: CatalogEntry) -> str
     here = shelf.variants(known.id)
     if not here:
         return model_cards.to_fetch(known)
-    used = service.reranker.info.sha256 in {model.sha256 for model in here}
-    return "here, in use" if used else "here"
+    return "here, in use" if any(_is_used(service, model) for model in here) else "here"
 
 
 def _export_all(service: Service, requests: Sequence[ExportRequest]) -> None:
@@ -116,7 +114,7 @@ def known_model(service: Service, shelf: Shelf, known: CatalogEntry) -> None:
     for model in here:
         _installed(service, model)
     model_controls.exports_elsewhere(service, known, place="card")
-    for name in (known.id, f"{known.id}@fp32"):
+    for name in _names(known):
         model_controls.jobs(service, service.jobs.about(name), place="card")
     if missing:
         model_controls.export_choice(service, known, missing)
@@ -131,7 +129,7 @@ def other_model(service: Service, model: InstalledModel) -> None:
 
 def strangers(service: Service, shelf: Shelf) -> None:
     """Draw the jobs and exports that belong to no card, and what the form has led to until it is there."""
-    known = {name for e in CATALOG for name in (e.id, f"{e.id}@fp32")}
+    known = {name for e in CATALOG for name in _names(e)}
     carded = known | {model.id for model in shelf.others()}
     pressed = state.other_export()
     found = [
@@ -141,10 +139,10 @@ def strangers(service: Service, shelf: Shelf) -> None:
     ]
     model_controls.jobs(service, found, place="others")
     cache = service.settings.model_cache
-    targets = {ExportRequest(e.id, e.task, form).target(cache) for e in CATALOG for form in QUANTIZATIONS}
+    targets = {ExportRequest(e.id, e.task, form).target(cache) for e in CATALOG for form in FORMS}
     for target in shelf.underway:
-        job = service.jobs.get(JobKey("export", str(target)))
-        if target not in targets and not (job and job.running):
+        ours = any(job.running and job.key.name == str(target) for job in service.jobs.all())
+        if target not in targets and not ours:
             model_controls.live_elsewhere(target, f"Export of {target.name}")
 
 
@@ -163,7 +161,7 @@ def other_form(service: Service) -> None:
             )
             st.selectbox(
                 "Weights",
-                QUANTIZATIONS,
+                list(FORMS),
                 format_func=model_controls.FORM_LABELS.__getitem__,
                 key=state.OTHER_WEIGHTS,
             )
@@ -197,8 +195,20 @@ def broken(shelf: Shelf) -> None:
 
 
 def _installed(service: Service, model: InstalledModel) -> None:
-    st.html(model_cards.state(model, in_use=model.sha256 == service.reranker.info.sha256))
+    st.html(model_cards.state(model, in_use=_is_used(service, model)))
     _use(service, model, place="card")
+
+
+def _is_used(service: Service, model: InstalledModel) -> bool:
+    """Return whether the model scores, or made a collection's vectors, or will make those of new ones."""
+    library = service.library
+    refs = (library.embedder_ref(name) for name in library.collections())
+    vectors = {ref.sha256 for ref in refs if ref}
+    return model.sha256 in {service.reranker.info.sha256, service.embedder.info.sha256, *vectors}
+
+
+def _names(known: CatalogEntry) -> tuple[str, ...]:
+    return tuple(variant(known.id, form) for form in FORMS)
 
 
 def _use(service: Service, model: InstalledModel, *, place: str) -> None:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from rag.errors import CorruptModelError, ModelError
 from rag.models import turns
-from rag.models.cache import InstalledModel, find, folder_name, installed
+from rag.models.cache import InstalledModel, find, installed
 from rag.models.catalog import CATALOG, CatalogEntry
-from rag.models.manifest import Quantization
+from rag.models.manifest import FORMS, Quantization
 from rag.service import Service
-
-QUANTIZATIONS: tuple[Quantization, ...] = ("int8", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Shelf:
         if entry.packaged:
             return ()
         here = {model.manifest.quantization for model in self.variants(entry.id) if model.manifest}
-        return tuple(form for form in QUANTIZATIONS if form not in here)
+        return tuple(form for form in FORMS if form not in here)
 
     def others(self) -> tuple[InstalledModel, ...]:
         """Return the models that are not in the catalogue."""
@@ -53,8 +51,6 @@ def look_at(cache: Path) -> Shelf:
     for found in installed(cache):
         if isinstance(found, CorruptModelError):
             broken.append((found.path.parent.name, str(found)))
-        elif misnamed := _misnamed(found):
-            broken.append((found.folder.name, misnamed))
         else:
             models.append(found)
     growing = {turns.target_of(path) for path in cache.glob(f".*{turns.PARTIAL}")}
@@ -80,19 +76,6 @@ def why_unsearchable(service: Service, collection: str) -> tuple[str, ...]:
     return (
         f"This collection cannot be searched or added to: {because}. "
         f"{remedy} the collection another one, on the Models page.",
-    )
-
-
-def _misnamed(model: InstalledModel) -> str:
-    """Return why a model cannot be found under its id, empty when it can."""
-    if model.manifest is None:
-        return ""
-    expected = folder_name(model.manifest.id, model.manifest.quantization)
-    if model.folder.name == expected:
-        return ""
-    return (
-        f"{model.folder} holds the model {model.id}, which is looked for in a folder named {expected}. "
-        "Rename it, or delete it if it is a copy."
     )
 
 

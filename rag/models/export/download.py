@@ -3,9 +3,9 @@
 import json
 import math
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from yaml import YAMLError
 from rag.errors import ExportError
 from rag.models.export import consent
 from rag.models.manifest import Task
+from rag.models.progress import repeated
 
 _LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file, by its format
 # The export writes the weights once, quantization once more, with a copy between.
@@ -192,29 +193,17 @@ def _snapshot(name: str, revision: str | None, say: Callable[..., None], *, code
     allowed, ignored = [*_WANTED, f"*{weights}", *(["*.py"] if code else [])], [*_UNWANTED]
     wanted = filter_repo_objects(sizes, allow_patterns=allowed, ignore_patterns=ignored)
     say(weights_gb=sum(size for file, size in sizes.items() if _is_weights(file, weights)) / 1e9)
-    with _bytes_told(name, sum(sizes[file] for file in wanted), say):
+    total = sum(sizes[file] for file in wanted)
+    with repeated(partial(_tell_arrived, name, total, say)):
         return snapshot_download(name, revision=info.sha, allow_patterns=allowed, ignore_patterns=ignored)
 
 
-@contextmanager
-def _bytes_told(name: str, total: int, say: Callable[..., None]) -> Iterator[None]:
-    """Tell twice a second which share of `total` bytes has arrived, while the body downloads `name`."""
+def _tell_arrived(name: str, total: int, say: Callable[..., None]) -> None:
+    """Say which share of the `total` bytes of `name` has arrived."""
     blobs = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
-    over = threading.Event()
-
-    def tell() -> None:
-        while not over.wait(0.5):
-            with suppress(OSError):  # a file has just got its name
-                arrived = sum(path.stat().st_size for path in blobs.glob("*"))
-                say(fraction=min(1.0, arrived / max(1, total)))
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        over.set()
-        teller.join()
+    with suppress(OSError):  # a file has just got its name
+        arrived = sum(path.stat().st_size for path in blobs.glob("*"))
+        say(fraction=min(1.0, arrived / max(1, total)))
 
 
 def _is_of_the_disk(exc: BaseException) -> bool:
