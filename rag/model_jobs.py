@@ -1,7 +1,6 @@
 """Change models in the background: export one, re-embed a collection, take another reranker."""
 
 import logging
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,8 +119,3 @@ def switched_in_words(switch: RerankerSwitch) -> str:
         return said
     before, after = bytes_in_words(switch.resident_before), bytes_in_words(switch.resident_after)
     return f"{said} Memory: {before} before, {after} now."
-
-
-def keeping(variable: str, model_id: str) -> str:
-    """Return the setting that keeps a model in use over a restart, for a shell."""
-    return f"{variable}={shlex.quote(model_id)}"

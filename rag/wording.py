@@ -1,5 +1,6 @@
 """What happened to a question, in words and short marks."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -141,3 +142,8 @@ def stands_in(model_id: str, *, for_model: str, because: Exception) -> str:
     """Return the notice of every answer while a default model stands in for the chosen one."""
     reason = str(because).partition(" Known models:")[0]
     return f"{model_id} stands in for {for_model}, the chosen model, which cannot be used. {reason}"
+
+
+def keeping(variable: str, model_id: str) -> str:
+    """Return the setting that keeps a model in use over a restart, for a shell."""
+    return f"{variable}={shlex.quote(model_id)}"

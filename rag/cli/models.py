@@ -1,7 +1,6 @@
 """`models`: the catalogue and the cache."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from rag.models.cache import InstalledModel, check, find, installed
 from rag.models.catalog import CATALOG, CatalogEntry
 from rag.models.once import Exported, ExportRequest, export
 from rag.models.progress import Progress
-from rag.wording import bytes_in_words, duration, parity_in_words, progress_in_words
+from rag.wording import bytes_in_words, duration, keeping, parity_in_words, progress_in_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,7 +131,7 @@ def _lines(done: Exported, *, waited: bool) -> list[str]:
     if model.manifest:
         lines += [f"  {line}" for line in (parity_in_words(model.manifest), *model.manifest.notes)]
     setting = "RAG_RERANKER" if model.task == "rerank" else "RAG_EMBEDDER"
-    return [*lines, f"  Use it: {setting}={shlex.quote(model.id)}"]
+    return [*lines, f"  Use it: {keeping(setting, model.id)}"]
 
 
 def _check(reference: str | None, cache: Path, *, as_lines: bool) -> int:

@@ -10,7 +10,6 @@ from rag.machine.packages import INSTALL, exporting_finding, missing_for_export
 from rag.machine.system import System
 from rag.model_jobs import (
     export_key,
-    keeping,
     report_of,
     start_export,
     start_reembedding,
@@ -23,6 +22,7 @@ from rag.models.manifest import FORMS, Quantization
 from rag.models.once import ExportRequest
 from rag.service import Service
 from rag.ui import components, model_cards
+from rag.wording import keeping
 
 _TICK_S = 0.5
 FORM_LABELS = {"int8": "int8: a quarter of the size", "none": "fp32: unquantized"}

@@ -17,7 +17,6 @@ from rag.machine.packages import PACKAGES
 from rag.models.export import originals, parity, weights_apart
 from rag.models.export.originals import Original
 from rag.models.manifest import GRAPH, TOKENIZER, Task
-from rag.models.session import OnnxModel
 
 _TASKS = {"rerank": "text-classification", "embed": "feature-extraction"}
 _VERSIONED = (*PACKAGES, "onnxruntime", "tokenizers")
@@ -35,16 +34,11 @@ def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> d
     say(phase="export", weights_gb=sum(p.numel() for p in original.transformer.parameters()) * 4 / 1e9)
     opset = _export(original, task, folder)
     say(phase="check")
-    texts = parity.fixed_texts(reading)
-    expected = original.scores(texts, reading)
+    expected = original.scores(parity.fixed_texts(reading), reading)
     reference, notes, settings = original.reference, original.notes, original.settings
     del original
     gc.collect()  # the graph below is as large as what was just let go
-    model = OnnxModel(parity.installed_in(folder, name, task, reading), threads=2)
-    found = parity.scores(model, task, texts)
-    model.close()
-    compared = parity.compare(expected, found, task=task, texts=texts, reference=reference)
-    parity.refuse_untrue(compared, name, task=task, quantized=False)
+    compared = parity.checked(folder, name, expected, task=task, reading=reading, reference=reference)
     if request["quantization"] != "none":
         np.save(folder / parity.EXPECTED, expected)
     return {

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.config import usable_cores
 from rag.errors import ExportError
 from rag.models.cache import InstalledModel
 from rag.models.export.texts import QUESTIONS
@@ -67,6 +68,32 @@ def fixed_texts(reading: Reading) -> Fixed:
         of_question.append(0)
     # A character is a token at most.
     return Fixed(tuple(q[:tokens] for q in questions), tuple(passages), tuple(of_question))
+
+
+def checked(
+    folder: Path,
+    name: str,
+    expected: NDArray[np.float32],
+    *,
+    task: Task,
+    reading: Reading,
+    reference: str,
+    before: Parity | None = None,
+) -> Parity:
+    """Return how the graph in `folder` compares with the original's `expected` on the fixed texts.
+
+    `before` is the comparison of the unquantized graph; without it, this one is that. Raises ExportError
+    where the graph is not true enough to its original.
+    """
+    texts = fixed_texts(reading)
+    # It has no manifest yet, and nothing asks for its size or fingerprint.
+    installed = InstalledModel(id=name, task=task, sha256="", reading=reading, folder=folder, size_bytes=0)
+    model = OnnxModel(installed, threads=usable_cores())
+    found = scores(model, task, texts)
+    model.close()
+    parity = compare(expected, found, task=task, texts=texts, reference=reference, before=before)
+    refuse_untrue(parity, name, task=task, quantized=before is not None)
+    return parity
 
 
 def scores(model: OnnxModel, task: Task, texts: Fixed) -> NDArray[np.float32]:
@@ -130,11 +157,6 @@ def refuse_untrue(parity: Parity, name: str, *, task: Task, quantized: bool) -> 
             f"least {MIN_AGREEMENT:.0%}). {more}".rstrip(),
             model_id=name,
         )
-
-
-def installed_in(folder: Path, name: str, task: Task, reading: Reading) -> InstalledModel:
-    """Return the model that lies in `folder` without a manifest yet."""
-    return InstalledModel(id=name, task=task, sha256="", reading=reading, folder=folder, size_bytes=0)
 
 
 def _limit(parity: Parity, task: Task, quantized: bool) -> float:

@@ -12,7 +12,6 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from rag.models.export import parity, weights_apart
 from rag.models.manifest import GRAPH, Parity, Reading
-from rag.models.session import OnnxModel
 
 
 def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> dict[str, Any]:
@@ -24,16 +23,11 @@ def run(request: Mapping[str, Any], folder: Path, say: Callable[..., None]) -> d
     name, task, reading = str(request["source"]), made["task"], Reading(**made["reading"])
     _quantize(folder)
     say(phase="check int8")
-    texts = parity.fixed_texts(reading)
-    model = OnnxModel(parity.installed_in(folder, name, task, reading), threads=2)
-    found = parity.scores(model, task, texts)
-    model.close()
     before = Parity(**made["parity"])
     expected = np.load(folder / parity.EXPECTED)
-    compared = parity.compare(
-        expected, found, task=task, texts=texts, reference=before.reference, before=before
+    compared = parity.checked(
+        folder, name, expected, task=task, reading=reading, reference=before.reference, before=before
     )
-    parity.refuse_untrue(compared, name, task=task, quantized=True)
     (folder / parity.EXPECTED).unlink()
     return {"parity": asdict(compared)}
 
