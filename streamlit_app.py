@@ -7,28 +7,34 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from rag.api.routes import api_routes, on_error
-from rag.config import LOCAL_HOSTS, Settings
+from rag.api.http import Access
+from rag.api.middleware import SecurityHeaders, on_error
+from rag.api.routes import api_routes
+from rag.config import Settings
 from rag.errors import SettingsError
 from rag.ui.app import draw
 from rag.ui.resources import get_service, lifespan
 
 
-def _allowed_hosts() -> tuple[str, ...]:
+def _settings() -> Settings:
     try:
-        return Settings.from_env().allowed_hosts
+        return Settings.from_env()
     except SettingsError:
-        return LOCAL_HOSTS  # the lifespan reads the settings too, and says what is wrong with them
+        return Settings()  # the lifespan reads the environment too, and says what is wrong with it
 
 
 if __name__ == "__main__":
     draw()
 else:
+    settings = _settings()
     app = st.App(
         __file__,
         lifespan=lifespan,
-        routes=api_routes(get_service),
-        # A page elsewhere that points its own name at this machine gets no answer.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts())],
+        routes=api_routes(get_service, Access(settings.api_key, settings.added_hosts)),
+        middleware=[
+            Middleware(SecurityHeaders),
+            # A page elsewhere that points its own name at this machine gets no answer.
+            Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
+        ],
         exception_handlers={Exception: on_error},
     )

@@ -21,6 +21,7 @@ _COMMANDS = {
     "eval": ("evaluate", "measure both stages over a BEIR folder"),
     "reembed": ("reembed", "give a collection another embedder"),
     "models": ("models", "the catalogue and the cache: list, export, check, path"),
+    "verify": ("verify", "drive a running server as a client would, and hold its times against limits"),
     "doctor": ("doctor", "look at packages, models, disks, memory and threads, and say what to do"),
 }
 

@@ -5,16 +5,23 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from rag.errors import SettingsError
 
 DEFAULT_EMBEDDER = "BAAI/bge-small-en-v1.5"
 DEFAULT_RERANKER = "cross-encoder/ms-marco-MiniLM-L-12-v2"
 RERANKER_NONE = "none"  # in place of a reranker's name: no reranking
+RERANKER_REMOTE = "remote"  # in place of a reranker's name: the one that MODAL_RERANK_URL names
 DEFAULT_MODEL_CACHE = "~/.cache/huggingface/onnx"
 MAX_RETRIEVE_K = 1000
 DEFAULT_COLLECTION = "default"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
+
+# Who scores a question: what the settings prefer, one of the two by name, or nobody.
+RerankerChoice = Literal["preferred", "local", "remote", "none"]
+RemoteStyle = Literal["cohere", "jina", "tei", "infinity", "voyage"]
 
 # A host name or an IPv4 address, one that covers all below it, or every name.
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -25,6 +32,22 @@ _NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TR
 _CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 _CGROUP_V1_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """Where a remote reranker is, and how it is spoken to.
+
+    `timeout_s` bounds a whole question, retries included. `model` is the name that the server wants to
+    hear; `max_batch` the most passages that it takes in one request, None for what its style allows.
+    """
+
+    url: str = field(repr=False)  # a secret may be in its path
+    style: RemoteStyle = "cohere"
+    api_key: str | None = field(default=None, repr=False)
+    timeout_s: float = 30.0
+    model: str | None = None
+    max_batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,20 @@ class Settings:
     max_upload_mb: int = 50
     model_cache: Path = field(default_factory=lambda: Path(DEFAULT_MODEL_CACHE).expanduser())
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
+    queue: int = 32
+    api_key: str | None = field(default=None, repr=False)
+    use_onnx_reranker: bool = False
+    remote: RemoteSettings | None = None
+
+    @property
+    def added_hosts(self) -> tuple[str, ...]:
+        """The names that this server answers to besides its machine's own."""
+        return tuple(host for host in self.allowed_hosts if host not in LOCAL_HOSTS)
+
+    @property
+    def prefers_remote(self) -> bool:
+        """Whether the remote reranker scores a question that names none; the local one is its fallback."""
+        return self.remote is not None and not self.use_onnx_reranker
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -60,6 +97,10 @@ class Settings:
             max_upload_mb=_whole(env, "RAG_MAX_UPLOAD_MB", 50, most=10_000),
             model_cache=_folder(env, "RAG_MODEL_CACHE", DEFAULT_MODEL_CACHE),
             allowed_hosts=_hosts(env, "RAG_ALLOWED_HOSTS"),
+            queue=_whole(env, "RAG_QUEUE", 32, most=1000),
+            api_key=_secret(env, "RAG_API_KEY"),
+            use_onnx_reranker=_truth(env, "USE_ONNX_RERANKER", False),
+            remote=_remote(env),
         )
 
 
@@ -97,6 +138,52 @@ def _cgroup_cores() -> float | None:
         return float(quota) / float(period) if float(quota) > 0 else None
     except (OSError, ValueError):
         return None
+
+
+def _remote(env: Mapping[str, str]) -> RemoteSettings | None:
+    url = env.get("MODAL_RERANK_URL", "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        named = False
+    if not named:
+        # The address may hold a secret, so it is not repeated.
+        raise SettingsError("MODAL_RERANK_URL", "…", "an address such as https://gpu.example.com/v2/rerank")
+    style = env.get("RAG_REMOTE_STYLE", "").strip().lower() or "cohere"
+    if style not in get_args(RemoteStyle):
+        raise SettingsError("RAG_REMOTE_STYLE", style, f"one of {', '.join(get_args(RemoteStyle))}")
+    return RemoteSettings(
+        url,
+        cast(RemoteStyle, style),
+        _secret(env, "RAG_REMOTE_API_KEY"),
+        _seconds(env, "RAG_REMOTE_TIMEOUT_S", 30.0, most=600),
+        env.get("RAG_REMOTE_MODEL", "").strip() or None,
+        _whole(env, "RAG_REMOTE_MAX_BATCH", 0, most=MAX_RETRIEVE_K) or None,
+    )
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    """Return a key as it can stand in a header: ASCII without spaces; it is never repeated."""
+    key = env.get(name, "").strip()
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise SettingsError(name, "…", "a key of printable ASCII characters without spaces")
+    return key or None
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float, *, most: float) -> float:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= most:  # which no NaN passes either
+        raise SettingsError(name, text, f"a number of seconds above 0, at most {most:g}")
+    return seconds
 
 
 def _folder(env: Mapping[str, str], name: str, default: str) -> Path:

@@ -41,6 +41,11 @@ class Embedder:
         """Whether the model has embedded anything in this process."""
         return self._model.used
 
+    @property
+    def file_bytes(self) -> int:
+        """How large the model's files are."""
+        return self._model.model.size_bytes
+
     def close(self) -> None:
         """Let go of the model's memory; nothing can be embedded afterwards."""
         self._model.close()

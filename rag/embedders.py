@@ -88,6 +88,10 @@ class Embedders:
                 if embedder.info.sha256 == sha256 and embedder is not default:
                     del self._loaded[reference]
 
+    def in_memory(self) -> list[Embedder]:
+        """Return the embedders that are loaded now, each once."""
+        return list(dict.fromkeys(self._loaded.values()))
+
     def close(self) -> None:
         """Let go of all embedders; nothing can be embedded with them afterwards."""
         with self._loading:

@@ -17,6 +17,8 @@ RagError
 ├── LibraryError           the library cannot be opened, read or written
 │   └── NotFoundError          it holds no such collection or document
 ├── QueryError             a question or its parameters cannot be used
+├── BusyError              as many questions wait as may wait, or this one has waited too long
+├── RemoteError            a remote reranker did not answer, or not with one score for each passage
 └── InputFileError         a file handed to the command line is not in the expected form
 
 A message says what was expected, what was found and what to do next. Attributes carry the
@@ -110,6 +112,28 @@ class NotFoundError(LibraryError):
 
 class QueryError(RagError):
     """A question or one of its parameters cannot be used."""
+
+
+class BusyError(RagError):
+    """As many questions wait as may wait, or this one has waited too long.
+
+    `retry_after_s` is when another attempt is likely to be let in, in whole seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RemoteError(RagError):
+    """A remote reranker did not answer, or not with one score for each passage.
+
+    `kind` says in a word what went wrong, such as "timeout" or "missing_index".
+    """
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class InputFileError(RagError):

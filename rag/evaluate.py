@@ -30,7 +30,7 @@ from rag.eval_report import CorpusCounts, EvalOptions, EvalReport, QueryCounts, 
 from rag.index import VectorIndex
 from rag.metrics import RELEVANT, MetricMeans, has_relevant, mean_metrics
 from rag.records import Passage
-from rag.rerank import Reranker
+from rag.rerank import Scorer
 from rag.timing import Stopwatch
 from rag.trec import Ranked, Run, read_run, write_run, write_whole
 
@@ -47,7 +47,7 @@ class _Job:
     queries: Mapping[str, str]
     options: EvalOptions
     embedder: Embedder | None
-    reranker: Reranker | None
+    reranker: Scorer | None
     state: Path
     clock: Stopwatch
     progress: Progress
@@ -67,7 +67,7 @@ def evaluate(
     *,
     options: EvalOptions,
     embedder: Embedder | None,
-    reranker: Reranker | None,
+    reranker: Scorer | None,
     out: Path,
     progress: Progress = lambda stage, done, total: None,
 ) -> EvalReport:
@@ -95,7 +95,7 @@ def evaluate(
 
 
 def state_name(
-    folder: Path, *, options: EvalOptions, embedder: Embedder | None, reranker: Reranker | None
+    folder: Path, *, options: EvalOptions, embedder: Embedder | None, reranker: Scorer | None
 ) -> str:
     """Return a folder name that stays the same as long as `evaluate` can go on with the state it left.
 
@@ -107,7 +107,7 @@ def state_name(
 
 
 def _inputs(
-    folder: Path, options: EvalOptions, embedder: Embedder | None, reranker: Reranker | None
+    folder: Path, options: EvalOptions, embedder: Embedder | None, reranker: Scorer | None
 ) -> dict[str, str]:
     """Return all that decides what a query's rankings are.
 
@@ -126,7 +126,7 @@ def _inputs(
     }
 
 
-def _model(stage: Embedder | Reranker | None) -> str:
+def _model(stage: Embedder | Scorer | None) -> str:
     return f"{stage.info.id}, sha256 {stage.info.sha256}, {stage.info.backend}" if stage else "none"
 
 
@@ -216,9 +216,9 @@ def _rank_query(job: _Job, source: CandidateSource, query_id: str) -> FinishedQu
     return FinishedQuery(
         query_id,
         retrieved=candidates.documents,
-        reranked=best_of_documents(Ranked(hit.passage.document_id, hit.logit) for hit in hits),
+        reranked=best_of_documents(Ranked(hit.passage.document_id, hit.order) for hit in hits),
         pairs=len(hits),
-        truncated_pairs=sum(hit.tokens_read < hit.tokens for hit in hits),
+        truncated_pairs=sum(hit.is_cut for hit in hits),
     )
 
 
@@ -280,7 +280,7 @@ def _notices(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery]) -
     return tuple(f"{what}: {count}." for what, count in counted.items() if count)
 
 
-def _cut_questions(job: _Job, reader: Embedder | Reranker | None) -> int:
+def _cut_questions(job: _Job, reader: Embedder | Scorer | None) -> int:
     # Counted over all questions, so that those of an earlier run are among them.
     return sum(reader.query_tokens_unread(text) > 0 for text in job.queries.values()) if reader else 0
 

@@ -7,14 +7,14 @@ from rag.errors import LibraryError
 from rag.parse.clean import clean
 
 MAX_NAME_CHARS = 200
-_MAX_COLLECTION_CHARS = 64
+MAX_COLLECTION_CHARS = 64
 
 
 def check_collection_name(name: str) -> None:
     """Raise LibraryError unless `name` can name a collection and be shown as it is."""
-    if not (0 < len(name) <= _MAX_COLLECTION_CHARS and name == clean(name) and "\n" not in name):
+    if not (0 < len(name) <= MAX_COLLECTION_CHARS and name == clean(name) and "\n" not in name):
         raise LibraryError(
-            f"{name!r} cannot name a collection: expected 1 to {_MAX_COLLECTION_CHARS} characters, without "
+            f"{name!r} cannot name a collection: expected 1 to {MAX_COLLECTION_CHARS} characters, without "
             "line breaks, control characters or spaces at the ends."
         )
 

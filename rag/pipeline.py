@@ -1,39 +1,81 @@
 """Answer a question: retrieve, then rerank everything that was retrieved."""
 
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from rag.config import MAX_RETRIEVE_K
-from rag.embed import Embedder
-from rag.errors import QueryError
+from rag.config import MAX_RETRIEVE_K, RerankerChoice
+from rag.errors import QueryError, RemoteError
+from rag.gate import Gate
 from rag.library import Library, Searcher
 from rag.models.manifest import Task
 from rag.question import checked_query
-from rag.records import SearchResult
-from rag.rerank import Reranker
+from rag.records import Hit, ModelInfo, PairScore, RerankedHit, SearchResult, StageTime
+from rag.rerank import Reranker, Scorer
 from rag.retrieve import retrieve
-from rag.timing import Stopwatch
-from rag.wording import question_cut
+from rag.timing import Pulse, Stopwatch
+from rag.wording import fell_back, question_cut
+
+# Questions that wait for somebody else's GPU cost this machine little.
+_REMOTE_SLOTS = 8
+
+Observer = Callable[[Sequence[StageTime]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Passages with their scores for one question, in input order; the rest as in SearchResult."""
+
+    scores: tuple[PairScore, ...]
+    stages: tuple[StageTime, ...]
+    total_s: float
+    reranker: ModelInfo
+    notices: tuple[str, ...] = ()
 
 
 class Pipeline:
-    """Both stages, behind one gate: a question has all cores, and the next one waits, timed.
+    """Both stages behind one gate of `slots`, which page and HTTP routes share: the others wait, timed.
 
-    `standing` are notices for every answer: for each task, which model stands in for the chosen one.
+    A remote reranker is waited for outside the gate, so that nobody waits for somebody else's network;
+    it has a gate of its own, `remote_gate`. At each, `queue` may wait. `standing` are notices for every
+    answer: for each task, which model stands in for the chosen one. `observe` is told the stages of
+    everything that was answered.
     """
 
     def __init__(
-        self, library: Library, reranker: Reranker, standing: Mapping[Task, str] | None = None
+        self,
+        library: Library,
+        reranker: Reranker,
+        standing: Mapping[Task, str] | None = None,
+        *,
+        slots: int = 1,
+        queue: int = 32,
+        remote: Scorer | None = None,
+        prefers_remote: bool = False,
+        observe: Observer | None = None,
     ) -> None:
+        self.gate = Gate(slots=slots, queue=queue)
+        self.remote = remote
+        self.remote_gate = Gate(slots=_REMOTE_SLOTS, queue=queue)
         self._library = library
         self._reranker = reranker
+        self._users: Counter[Reranker] = Counter()
+        self._changing = threading.Condition()
         self._standing = dict(standing or {})
-        self._gate = threading.Lock()
+        self._prefers_remote = prefers_remote and remote is not None
+        self._observe = observe
 
     @property
     def reranker(self) -> Reranker:
-        """The reranker that scores the next question."""
+        """The local reranker, as the next question finds it."""
         return self._reranker
+
+    @property
+    def preferred(self) -> Scorer:
+        """What scores a question that names no reranker."""
+        return self.remote if self._prefers_remote and self.remote else self._reranker
 
     @property
     def standing(self) -> tuple[str, ...]:
@@ -42,9 +84,10 @@ class Pipeline:
 
     def use_reranker(self, new: Reranker) -> Reranker:
         """Score with `new` from the next question on; return the older one, which nobody uses any more."""
-        with self._gate:
+        with self._changing:
             old, self._reranker = self._reranker, new
             self._standing.pop("rerank", None)
+            self._changing.wait_for(lambda: not self._users[old])
         return old
 
     def search(
@@ -53,54 +96,132 @@ class Pipeline:
         *,
         collection: str,
         retrieve_k: int,
-        rerank: bool = True,
+        reranker: RerankerChoice = "preferred",
         document_id: str | None = None,
         watch: Stopwatch | None = None,
+        pulse: Pulse | None = None,
     ) -> SearchResult:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
 
         The time since `watch` was made, when the question arrived, is the stage `queue`. An index that is
         not in memory, or behind its documents, is loaded first, with the collection's embedder, as the
-        stage `load`.
+        stage `load`. What `pulse` raises, in the queue or between two pairs, abandons the question.
 
-        Raises QueryError for a question that cannot be asked, NotFoundError for an unknown collection
-        or document, LibraryError for a collection whose embedder is not here.
+        Where the settings prefer the remote reranker and it fails, the local one takes its place, and
+        `notices` say so. Raises RemoteError when it was named and fails, BusyError when too many wait,
+        QueryError for a question that cannot be asked, NotFoundError for an unknown collection or
+        document, LibraryError for a collection whose embedder is not here.
         """
         question = checked_query(query)
         if not 1 <= retrieve_k <= MAX_RETRIEVE_K:
             raise QueryError(f"retrieve_k must be from 1 to {MAX_RETRIEVE_K}, found {retrieve_k}.")
-        watch = watch or Stopwatch()
-        with self._gate:
-            watch.since_start("queue")
-            reranker = self._reranker if rerank else None
-            searcher = self._searcher(collection, document_id, watch)
-            return self._answer(question, collection, searcher, reranker, k=retrieve_k, watch=watch)
-
-    def _answer(
-        self,
-        question: str,
-        collection: str,
-        searcher: Searcher,
-        reranker: Reranker | None,
-        *,
-        k: int,
-        watch: Stopwatch,
-    ) -> SearchResult:
-        embedder = searcher.embedder
-        hits = retrieve(question, embedder=embedder, nearest=searcher.nearest, k=k, watch=watch)
-        reranked = reranker.rerank(question, hits, watch=watch) if reranker else ()
-        notices = self.standing + _notices(question, embedder, reranker)
-        return SearchResult(
+        job = _Job(question, watch or Stopwatch(), pulse)
+        remote = self._remote_for(reranker)
+        reranked: tuple[RerankedHit, ...] = ()
+        with self.gate.turn(pulse):
+            job.watch.since_start("queue")
+            searcher = self._searcher(collection, document_id, job.watch)
+            embedder = searcher.embedder
+            hits = retrieve(
+                question, embedder=embedder, nearest=searcher.nearest, k=retrieve_k, watch=job.watch
+            )
+            job.tell(self.standing)
+            job.tell(_cut("retriever", embedder.query_tokens_unread(question)))
+            if reranker != "none" and remote is None:
+                reranked = self._rerank_here(job, hits)
+        if remote is not None:
+            reranked = self._rerank_there(job, hits, remote, named=reranker == "remote")
+        if reranker == "none":
+            job.tell(("Reranking was turned off for this question.",))
+        result = SearchResult(
             query=question,
             collection=collection,
             retrieved=hits,
             reranked=reranked,
-            stages=watch.stages,
-            total_s=watch.elapsed_s,
+            stages=job.watch.stages,
+            total_s=job.watch.elapsed_s,
             embedder=embedder.info,
-            reranker=reranker.info if reranker else None,
-            notices=notices,
+            reranker=job.scored_by,
+            notices=tuple(job.notices),
         )
+        self._seen(result.stages)
+        return result
+
+    def score(
+        self,
+        query: str,
+        passages: Sequence[str],
+        *,
+        remote: bool = False,
+        max_tokens: int | None = None,
+        watch: Stopwatch | None = None,
+        pulse: Pulse | None = None,
+    ) -> Scored:
+        """Return the score of each passage for `query`, by the local reranker or the remote one.
+
+        The local one reads at most `max_tokens` tokens of each passage. Raises as `search` does.
+        """
+        job = _Job(checked_query(query), watch or Stopwatch(), pulse)
+        scorer = self._remote_for("remote") if remote else None
+        if scorer is not None:
+            with self.remote_gate.turn(pulse):
+                job.watch.since_start("queue")
+                scores = scorer.score(job.question, passages, watch=job.watch, pulse=pulse)
+        else:
+            with self.gate.turn(pulse), self._local() as local:
+                job.watch.since_start("queue")
+                scorer = local
+                if max_tokens is not None:
+                    passages = [local.cut(passage, max_tokens) for passage in passages]
+                scores = local.score(job.question, passages, watch=job.watch, pulse=pulse)
+                job.tell(_cut("reranker", local.query_tokens_unread(job.question)))
+        if not remote and "rerank" in self._standing:
+            job.tell((self._standing["rerank"],))
+        scored = Scored(scores, job.watch.stages, job.watch.elapsed_s, scorer.info, tuple(job.notices))
+        self._seen(scored.stages)
+        return scored
+
+    def _remote_for(self, choice: RerankerChoice) -> Scorer | None:
+        """Return the remote reranker where `choice` comes to it, None where it does not."""
+        if choice == "remote" and self.remote is None:
+            raise QueryError("There is no remote reranker: set MODAL_RERANK_URL and start again.")
+        return self.remote if choice == "remote" or (choice == "preferred" and self._prefers_remote) else None
+
+    def _rerank_here(self, job: "_Job", hits: Sequence[Hit]) -> tuple[RerankedHit, ...]:
+        with self._local() as local:
+            reranked = local.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
+            job.tell(_cut("reranker", local.query_tokens_unread(job.question)))
+        job.scored_by = local.info
+        return reranked
+
+    def _rerank_there(
+        self, job: "_Job", hits: Sequence[Hit], remote: Scorer, *, named: bool
+    ) -> tuple[RerankedHit, ...]:
+        try:
+            with job.waiting(self.remote_gate):
+                reranked = remote.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
+        except RemoteError as exc:
+            if named:
+                raise
+            with job.waiting(self.gate):
+                reranked = self._rerank_here(job, hits)
+            job.tell((fell_back(self._reranker.info.id, because=exc),))
+        else:
+            job.scored_by = remote.info
+        return reranked
+
+    @contextmanager
+    def _local(self) -> Iterator[Reranker]:
+        """Keep the local reranker in use, and in memory, while the body runs."""
+        with self._changing:
+            reranker = self._reranker
+            self._users[reranker] += 1
+        try:
+            yield reranker
+        finally:
+            with self._changing:
+                self._users[reranker] -= 1
+                self._changing.notify_all()
 
     def _searcher(self, collection: str, document_id: str | None, watch: Stopwatch) -> Searcher:
         if self._library.is_current(collection):
@@ -108,13 +229,30 @@ class Pipeline:
         with watch.stage("load"):
             return self._library.searcher(collection, document_id=document_id)
 
+    def _seen(self, stages: Sequence[StageTime]) -> None:
+        if self._observe:
+            self._observe(stages)
 
-def _notices(question: str, embedder: Embedder, reranker: Reranker | None) -> tuple[str, ...]:
-    notices = []
-    if unread := embedder.query_tokens_unread(question):
-        notices.append(question_cut("retriever", unread))
-    if reranker is None:
-        notices.append("Reranking was turned off for this question.")
-    elif unread := reranker.query_tokens_unread(question):
-        notices.append(question_cut("reranker", unread))
-    return tuple(notices)
+
+class _Job:
+    """One question on its way: what was asked, and what there is to say about it."""
+
+    def __init__(self, question: str, watch: Stopwatch, pulse: Pulse | None) -> None:
+        self.question, self.watch, self.pulse = question, watch, pulse
+        self.scored_by: ModelInfo | None = None
+        self.notices: list[str] = []
+
+    def tell(self, notices: Sequence[str]) -> None:
+        self.notices += notices
+
+    @contextmanager
+    def waiting(self, gate: Gate) -> Iterator[None]:
+        """Have a further turn at `gate`; the wait for it is another stage `queue`."""
+        before = self.watch.elapsed_s
+        with gate.turn(self.pulse):
+            self.watch.note("queue", self.watch.elapsed_s - before)
+            yield
+
+
+def _cut(reader: str, unread: int) -> tuple[str, ...]:
+    return (question_cut(reader, unread),) if unread else ()

@@ -84,30 +84,54 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class RerankedHit:
-    """A hit as the reranker ranked it.
+class PairScore:
+    """The reranker's view of one (query, passage) pair.
 
-    `logit` is the raw score: unbounded, higher is better, comparable only within one query.
-    `tokens` counts the passage's tokens, `tokens_read` those that the model was shown. `cosine` is the
-    retriever's, as in Hit.
+    `logit` is the raw score: unbounded, higher is better, comparable only within one query. `tokens`
+    counts the passage's tokens, `tokens_read` those that the model was shown.
+
+    Many remote rerankers tell neither: then `logit` and the tokens are None, and `relevance` is the score
+    as the server gave it.
     """
+
+    logit: float | None
+    tokens: int | None = None
+    tokens_read: int | None = None
+    relevance: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The logistic function of the logit, in [0, 1]; without one, the relevance. Display only."""
+        return (self.relevance or 0.0) if self.logit is None else sigmoid(self.logit)
+
+    @property
+    def order(self) -> float:
+        """What passages are sorted by, highest first: the logit; without one, the relevance."""
+        return (self.relevance or 0.0) if self.logit is None else self.logit
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model is known not to have read the whole passage."""
+        return (self.tokens_read or 0) < (self.tokens or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankedHit(PairScore):
+    """A hit as the reranker scored and ranked it. `cosine` is the retriever's, as in Hit."""
 
     rank: int
     retrieved_rank: int
     passage: Passage
     cosine: float | None
-    logit: float
-    tokens: int
-    tokens_read: int
 
-    @property
-    def score(self) -> float:
-        """The logistic function of the logit, in [0, 1]: for display only, never for sorting."""
-        # Two branches, so that exp never overflows.
-        if self.logit >= 0:
-            return 1.0 / (1.0 + math.exp(-self.logit))
-        odds = math.exp(self.logit)
-        return odds / (1.0 + odds)
+
+def sigmoid(logit: float) -> float:
+    """Return the logistic function of `logit`, in [0, 1]."""
+    # Two branches, so that exp never overflows.
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    odds = math.exp(logit)
+    return odds / (1.0 + odds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +152,10 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model answered: its id, the sha256 of its graph file, and what ran it."""
+    """Which model answered: its id, the sha256 of its graph file, and what ran it.
+
+    Of a remote model nobody here knows the file: its `sha256` is empty.
+    """
 
     id: str
     sha256: str

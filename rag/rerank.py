@@ -1,15 +1,59 @@
 """Order retrieved passages by cross-encoder score."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from rag.models.outputs import Output, logit
 from rag.models.session import OnnxModel
-from rag.records import Hit, ModelInfo, RerankedHit
-from rag.score_cache import PairScore, ScoreCache, pair_keys
-from rag.timing import Stopwatch
+from rag.records import Hit, ModelInfo, PairScore, RerankedHit
+from rag.score_cache import ScoreCache, pair_keys
+from rag.timing import Pulse, Stopwatch
+
+# About as long as a chunk, so that the first real pair finds its memory already there.
+_CHUNK_LONG = "Before the first question, the model reads a text as long as any chunk. " * 14
 
 
-class Reranker:
+class Scorer(ABC):
+    """What scores passages for a question, here or elsewhere; `info` says what it is."""
+
+    info: ModelInfo
+
+    @abstractmethod
+    def score(
+        self, query: str, passages: Sequence[str], *, watch: Stopwatch, pulse: Pulse | None = None
+    ) -> tuple[PairScore, ...]:
+        """Return the score of each passage for `query`, in input order."""
+
+    @abstractmethod
+    def query_tokens_unread(self, query: str) -> int:
+        """Return how many tokens of `query` are known to find no room beside a passage."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what it holds; nothing can be scored afterwards."""
+
+    def rerank(
+        self,
+        query: str,
+        hits: Sequence[Hit],
+        *,
+        watch: Stopwatch,
+        top_n: int | None = None,
+        pulse: Pulse | None = None,
+    ) -> tuple[RerankedHit, ...]:
+        """Return `hits` reordered by relevance to `query`, best first, cut to `top_n`.
+
+        Ranks are 1..n, logits do not increase, and equal logits keep the retriever's order. `watch`
+        gets the stages of `score`, and `sort`.
+        """
+        scores = self.score(query, [hit.passage.text for hit in hits], watch=watch, pulse=pulse)
+        with watch.stage("sort") as counts:
+            ranked = in_order(hits, scores)[:top_n]
+            counts.items = len(hits)
+        return ranked
+
+
+class Reranker(Scorer):
     """A cross-encoder: reads question and passage together and gives one logit.
 
     A score depends on its pair alone, whatever else is scored in the same call, so a known score may
@@ -22,11 +66,16 @@ class Reranker:
         self._reading = model.model.reading
         self.info = ModelInfo(model.model.id, model.model.sha256, model.backend)
 
+    @property
+    def file_bytes(self) -> int:
+        """How large the model's files are."""
+        return self._model.model.size_bytes
+
     def close(self) -> None:
         """Let go of the model's memory; nothing can be scored afterwards."""
         self._model.close()
 
-    def warm_up(self, text: str) -> None:
+    def warm_up(self, text: str = _CHUNK_LONG) -> None:
         """Score `text` once, past the cache, so that the first real pair finds the model ready."""
         self._model.run(self._model.encode_pairs("warm up", [text]), self._logit)
 
@@ -34,7 +83,19 @@ class Reranker:
         """Return how many tokens of `query` the model has no room for beside a passage."""
         return self._model.query_tokens_unread(query)
 
-    def score(self, query: str, passages: Sequence[str], *, watch: Stopwatch) -> tuple[PairScore, ...]:
+    def cut(self, passage: str, tokens: int) -> str:
+        """Return the part of `passage` that its first `tokens` tokens cover."""
+        spans = self._model.offsets(passage)
+        return passage if len(spans) <= tokens else passage[: spans[tokens - 1][1]]
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens the model reads of question and passage together, special tokens among them."""
+        return self._reading.max_tokens
+
+    def score(
+        self, query: str, passages: Sequence[str], *, watch: Stopwatch, pulse: Pulse | None = None
+    ) -> tuple[PairScore, ...]:
         """Return the score of each passage for `query`, in input order: raw logits, higher is better.
 
         `watch` gets the stages `tokenize` and `score`; known scores count as `cached` in the latter.
@@ -50,7 +111,7 @@ class Reranker:
             fed = sum(len(pair.encoding.ids) for pair in pairs)
             counts.items, counts.tokens = len(missing), fed
         with watch.stage("score") as counts:
-            logits = self._model.run(pairs, self._logit)
+            logits = self._model.run(pairs, self._logit, pulse)
             for i, value, pair in zip(missing, logits, pairs, strict=True):
                 known[i] = PairScore(value, pair.tokens, pair.tokens_read)
             scores = tuple(score for score in known if score is not None)
@@ -60,36 +121,23 @@ class Reranker:
             counts.tokens, counts.cold = fed, cold and bool(missing)
         return scores
 
-    def rerank(
-        self, query: str, hits: Sequence[Hit], *, watch: Stopwatch, top_n: int | None = None
-    ) -> tuple[RerankedHit, ...]:
-        """Return `hits` reordered by relevance to `query`, best first, cut to `top_n`.
-
-        Ranks are 1..n, logits do not increase, and equal logits keep the retriever's order. `watch`
-        gets the stages `tokenize`, `score` and `sort`.
-        """
-        scores = self.score(query, [hit.passage.text for hit in hits], watch=watch)
-        with watch.stage("sort") as counts:
-            ranked = order_by_logit(hits, scores)[:top_n]
-            counts.items = len(hits)
-        return ranked
-
     def _logit(self, output: Output) -> float:
         return logit(output, self._reading)
 
 
-def order_by_logit(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[RerankedHit, ...]:
+def in_order(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[RerankedHit, ...]:
     """Return `hits` best first by their `scores` (same order as `hits`), ties by retrieved rank."""
-    pairs = sorted(zip(hits, scores, strict=True), key=lambda pair: (-pair[1].logit, pair[0].rank))
+    pairs = sorted(zip(hits, scores, strict=True), key=lambda pair: (-pair[1].order, pair[0].rank))
     return tuple(
         RerankedHit(
+            score.logit,
+            score.tokens,
+            score.tokens_read,
+            score.relevance,
             rank=rank,
             retrieved_rank=hit.rank,
             passage=hit.passage,
             cosine=hit.cosine,
-            logit=score.logit,
-            tokens=score.tokens,
-            tokens_read=score.tokens_read,
         )
         for rank, (hit, score) in enumerate(pairs, start=1)
     )

@@ -4,21 +4,10 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from rag.records import PairScore
 
 CAPACITY = 50_000  # pairs; about 16 MB
-
-
-@dataclass(frozen=True, slots=True)
-class PairScore:
-    """The reranker's view of one (query, passage) pair.
-
-    `logit` is the raw score; `tokens` counts the passage's tokens, `tokens_read` those that were read.
-    """
-
-    logit: float
-    tokens: int
-    tokens_read: int
 
 
 Key = tuple[str, bytes, bytes]

@@ -15,6 +15,8 @@ from rag.config import DEFAULT_EMBEDDER, DEFAULT_MODEL_CACHE, DEFAULT_RERANKER, 
 from rag.embed import Embedder
 from rag.embedders import Embedders
 from rag.errors import LibraryError, ModelError
+from rag.gate import slots_for
+from rag.instruments import Gauge, Instruments
 from rag.jobs import Jobs
 from rag.library import Library
 from rag.machine.memory import give_memory_back, resident_bytes
@@ -24,15 +26,13 @@ from rag.models.manifest import Task
 from rag.models.session import OnnxModel
 from rag.pipeline import Pipeline
 from rag.records import ModelInfo
+from rag.remote.reranker import RemoteReranker
 from rag.rerank import Reranker
 from rag.score_cache import ScoreCache
 from rag.store import Store
 from rag.wording import stands_in
 
 _log = logging.getLogger(__name__)
-
-# About as long as a chunk, so that the first real pair finds its memory already there.
-_WARM_UP_TEXT = "Before the first question, the model reads a text as long as any chunk. " * 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Service:
     pipeline: Pipeline
     load_reranker: Callable[[str], Reranker]
     loaded: Loaded
+    instruments: Instruments = field(repr=False)
     jobs: Jobs = field(default_factory=Jobs, init=False, repr=False)
     _switching: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -85,13 +86,13 @@ class Service:
 
     @property
     def reranker(self) -> Reranker:
-        """The reranker that scores the next question."""
+        """The local reranker, as the next question finds it."""
         return self.pipeline.reranker
 
     def warm_up(self) -> None:
         """Run each model once, so that the first question is as fast as the tenth."""
         self.embedder.embed_query("warm up")
-        self.reranker.warm_up(_WARM_UP_TEXT)
+        self.reranker.warm_up()
         for collection in self.library.collections():
             # One that cannot be searched keeps no other from it: whoever asks it a question hears why.
             with suppress(LibraryError):
@@ -108,13 +109,18 @@ class Service:
         with self._switching:
             began, before = time.perf_counter(), resident_bytes()
             new = self.load_reranker(reference)
-            new.warm_up(_WARM_UP_TEXT)
+            new.warm_up()
             loaded = resident_bytes()
             self.pipeline.use_reranker(new).close()
             give_memory_back()
             seconds = time.perf_counter() - began
             self.loaded = Loaded(new.info, seconds, datetime.now(UTC), chosen=True)
             return RerankerSwitch(new.info, seconds, before, loaded, resident_bytes())
+
+    def models_in_memory(self) -> list[tuple[tuple[str, str], int]]:
+        """Return task and id of each local model in memory, with the size of its files in bytes."""
+        embedders = [(("embed", e.info.id), e.file_bytes) for e in self.library.embedders.in_memory()]
+        return [*embedders, (("rerank", self.reranker.info.id), self.reranker.file_bytes)]
 
     def returns(self, reranker: ModelInfo) -> bool:
         """Return whether the next start, with the same settings, brings this reranker again."""
@@ -126,6 +132,8 @@ class Service:
     def close(self) -> None:
         """Close the library's file and let go of the models; nothing can be asked afterwards."""
         self.library.close()
+        if self.pipeline.remote:
+            self.pipeline.remote.close()
         self.reranker.close()
         self.library.embedders.close()
 
@@ -152,7 +160,50 @@ def build(settings: Settings, *, stand_in: bool = False) -> Service:
             _log.error("%s", notice)
             standing[cast(Task, task)] = notice
     library = open_library(settings, embedders)
-    return Service(settings, library, Pipeline(library, reranker, standing), load_reranker, loaded)
+    instruments = Instruments()
+    pipeline = Pipeline(
+        library,
+        reranker,
+        standing,
+        slots=slots_for(settings.threads),
+        queue=settings.queue,
+        remote=RemoteReranker(settings.remote) if settings.remote else None,
+        prefers_remote=settings.prefers_remote,
+        observe=instruments.observe_stages,
+    )
+    service = Service(settings, library, pipeline, load_reranker, loaded, instruments)
+    instruments.show(*_gauges(service, scores))
+    return service
+
+
+def _gauges(service: Service, scores: ScoreCache) -> list[Gauge]:
+    gates = {"local": service.pipeline.gate, "remote": service.pipeline.remote_gate}
+    return [
+        (
+            "reranklens_queue_length",
+            "Questions and rerank requests that wait for their turn.",
+            ["reranker"],
+            lambda: [((name,), gate.waiting) for name, gate in gates.items()],
+        ),
+        (
+            "reranklens_in_progress",
+            "Questions and rerank requests that have their turn.",
+            ["reranker"],
+            lambda: [((name,), gate.in_use) for name, gate in gates.items()],
+        ),
+        (
+            "reranklens_model_file_bytes",
+            "Weights and tokenizer of the models in memory, as large as their files are.",
+            ["task", "model"],
+            service.models_in_memory,
+        ),
+        (
+            "reranklens_cached_scores",
+            "Pairs whose score is known.",
+            (),
+            lambda: [((), len(scores))],
+        ),
+    ]
 
 
 def _first_reranker(

@@ -1,11 +1,15 @@
 """Measure the stages of one question."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rag.records import StageTime
+
+# Called now and then, while a question waits or is scored, in the thread that asked it: with the stage, and
+# how much of it is done (of a queue: 0 of how many are before it). What it raises abandons the question.
+Pulse = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -37,6 +41,10 @@ class Stopwatch:
     def since_start(self, name: str) -> None:
         """Record all the time since this stopwatch was made as the stage `name`."""
         self._stages.append(StageTime(name, self.elapsed_s))
+
+    def note(self, name: str, seconds: float, items: int = 0) -> None:
+        """Record the stage `name`, whose `seconds` somebody else measured in this run."""
+        self._stages.append(StageTime(name, seconds, items))
 
     @property
     def stages(self) -> tuple[StageTime, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rag.models.manifest import Manifest
 from rag.models.progress import Progress
-from rag.records import RerankedHit, SearchResult, StageTime
+from rag.records import ModelInfo, RerankedHit, SearchResult, StageTime
 
 Direction = Literal["up", "down", "same", "new", "out"]
 
@@ -70,7 +70,7 @@ def summary(result: SearchResult, top_k: int) -> str:
 
 def stage_counts(stage: StageTime) -> str:
     """Return what a stage worked on, such as "30 pairs, 5,412 tokens"; empty where nothing is counted."""
-    nouns = {"search": "hits", "tokenize": "pairs", "score": "pairs", "sort": "pairs"}
+    nouns = {"search": "hits", "tokenize": "pairs", "score": "pairs", "sort": "pairs", "network": "pairs"}
     if stage.stage not in nouns:
         return ""
     parts = [f"{stage.items:,} {nouns[stage.stage]}"]
@@ -88,6 +88,35 @@ def stage_marks(stage: StageTime) -> tuple[str, ...]:
 def question_cut(reader: str, unread: int) -> str:
     """Return the notice for a question of which `reader` did not read the last `unread` tokens."""
     return f"The question is too long for the {reader}: it did not read the last {unread} tokens."
+
+
+def underway(stage: str, done: int, of: int) -> str:
+    """Return how far a question is: what is before it, or how much is read. Takes what a pulse is told."""
+    match stage:
+        case "queue":
+            return f"{counted(of, 'question')} {'is' if of == 1 else 'are'} before this one."
+        case "network":
+            return f"Waiting for the remote reranker: {done:,} of {counted(of, 'request')} answered."
+        case _:
+            return f"The cross-encoder has read {done:,} of {counted(of, 'candidate')}."
+
+
+def busy(waiting: int, *, retry_after_s: int, earlier: bool) -> str:
+    """Return the notice for a question that found no room; `earlier` says that an older answer stays."""
+    queue = f": {counted(waiting, 'question')} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+    below = " Below is the answer to the question before." if earlier else ""
+    return f"The server is busy{queue}. Ask this one again in about {retry_after_s} s.{below}"
+
+
+def named(model: ModelInfo) -> str:
+    """Return a model's id, and where it is if it is a remote one."""
+    # Its backend ends with the host.
+    return f"{model.id} at {model.backend.rpartition(' at ')[2]}" if is_remote(model) else model.id
+
+
+def is_remote(model: ModelInfo) -> bool:
+    """Return whether a model runs elsewhere: of such a one, and of no other, nobody here knows the file."""
+    return not model.sha256
 
 
 def counted(n: int, noun: str) -> str:
@@ -142,6 +171,11 @@ def stands_in(model_id: str, *, for_model: str, because: Exception) -> str:
     """Return the notice of every answer while a default model stands in for the chosen one."""
     reason = str(because).partition(" Known models:")[0]
     return f"{model_id} stands in for {for_model}, the chosen model, which cannot be used. {reason}"
+
+
+def fell_back(model_id: str, *, because: Exception) -> str:
+    """Return the notice of an answer for which the local reranker took the remote one's place."""
+    return f"{because} {model_id} on this machine took its place."
 
 
 def keeping(variable: str, model_id: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import Settings, usable_cores
+from rag.config import RemoteSettings, Settings, usable_cores
 from rag.errors import SettingsError
 
 GIVEN = {
@@ -19,8 +19,18 @@ GIVEN = {
     "RAG_MAX_UPLOAD_MB": "200",
     "RAG_MODEL_CACHE": "/models",
     "RAG_ALLOWED_HOSTS": "Rerank.example.org, *.example.net,localhost",
+    "RAG_QUEUE": "5",
+    "RAG_API_KEY": " a-key ",
+    "USE_ONNX_RERANKER": "true",
+    "MODAL_RERANK_URL": "https://gpu.example.com/rank?token=hidden",
+    "RAG_REMOTE_STYLE": "TEI",
+    "RAG_REMOTE_API_KEY": "another-key",
+    "RAG_REMOTE_TIMEOUT_S": "2.5",
+    "RAG_REMOTE_MODEL": "a/remote-model",
+    "RAG_REMOTE_MAX_BATCH": "64",
 }
-NUMBERS = ("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB")
+NUMBERS = ("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB", "RAG_QUEUE")
+REMOTE = {"MODAL_RERANK_URL": "http://127.0.0.1:9000"}
 
 
 def test_an_empty_environment_gives_the_defaults_and_this_machines_cores() -> None:
@@ -39,11 +49,64 @@ def test_every_setting_comes_from_its_variable() -> None:
         max_upload_mb=200,
         model_cache=Path("/models"),
         allowed_hosts=("127.0.0.1", "localhost", "rerank.example.org", "*.example.net"),
+        queue=5,
+        api_key="a-key",
+        use_onnx_reranker=True,
+        remote=RemoteSettings(
+            "https://gpu.example.com/rank?token=hidden", "tei", "another-key", 2.5, "a/remote-model", 64
+        ),
     )
 
 
 def test_there_is_a_variable_for_every_setting() -> None:
-    assert {f"RAG_{field.name.upper()}" for field in fields(Settings)} == GIVEN.keys()
+    own = {f"RAG_{field.name.upper()}" for field in fields(Settings)} - {"RAG_REMOTE"}
+    remote = {f"RAG_REMOTE_{field.name.upper()}" for field in fields(RemoteSettings)}
+    founding = {"RAG_REMOTE_URL": "MODAL_RERANK_URL", "RAG_USE_ONNX_RERANKER": "USE_ONNX_RERANKER"}
+    assert {founding.get(name, name) for name in own | remote} == GIVEN.keys()
+
+
+def test_no_key_is_shown() -> None:
+    shown = repr(Settings.from_env(GIVEN))
+    assert "a-key" not in shown
+    assert "another-key" not in shown
+
+
+@pytest.mark.parametrize(
+    ("environ", "preferred"),
+    [({}, False), (REMOTE, True), (REMOTE | {"USE_ONNX_RERANKER": "false"}, True)]
+    + [(REMOTE | {"USE_ONNX_RERANKER": "true"}, False), ({"USE_ONNX_RERANKER": "false"}, False)],
+)
+def test_a_remote_reranker_is_preferred_unless_the_local_one_is_forced(
+    environ: dict[str, str], preferred: bool
+) -> None:
+    assert Settings.from_env(environ).prefers_remote is preferred
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["gpu.example.org", "ftp://gpu.example.com", "http://", "http://[::1", "http://x:99999", "file:///x"],
+)
+def test_an_address_that_cannot_be_asked_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError, match="MODAL_RERANK_URL") as caught:
+        Settings.from_env({"MODAL_RERANK_URL": url})
+    assert url not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RAG_REMOTE_STYLE", "openai"), ("RAG_REMOTE_TIMEOUT_S", "nan"), ("RAG_REMOTE_TIMEOUT_S", "0")]
+    + [("RAG_REMOTE_TIMEOUT_S", "soon"), ("RAG_REMOTE_MAX_BATCH", "0"), ("RAG_REMOTE_MAX_BATCH", "1001")],
+)
+def test_a_remote_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}='{value}' cannot be used"):
+        Settings.from_env(REMOTE | {name: value})
+
+
+@pytest.mark.parametrize("key", ["two words", "chiave-è", "line\nbreak"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(SettingsError, match="RAG_API_KEY") as caught:
+        Settings.from_env({"RAG_API_KEY": key})
+    assert key not in str(caught.value)
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:

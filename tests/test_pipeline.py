@@ -13,7 +13,7 @@ import pytest
 from files import text_file
 from machine import Machine, make_embedder, make_reranker, relabelled
 
-from rag.config import MAX_RETRIEVE_K
+from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import NotFoundError, QueryError
 from rag.models.session import OnnxModel
 from rag.pipeline import Pipeline
@@ -21,7 +21,7 @@ from rag.question import MAX_QUERY_CHARS, checked_query
 from rag.records import Hit, RerankedHit, SearchResult, StageTime
 from rag.rerank import Reranker
 from rag.service import Service, build, open_library
-from rag.timing import Stopwatch
+from rag.timing import Pulse, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "pipeline"
@@ -55,10 +55,15 @@ class Ask:
         self._service = service
 
     def __call__(
-        self, query: str, *, k: int = 10, rerank: bool = True, document_id: str | None = None
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        reranker: RerankerChoice = "preferred",
+        document_id: str | None = None,
     ) -> SearchResult:
         return self._service.pipeline.search(
-            query, collection=COLLECTION, retrieve_k=k, rerank=rerank, document_id=document_id
+            query, collection=COLLECTION, retrieve_k=k, reranker=reranker, document_id=document_id
         )
 
 
@@ -117,7 +122,7 @@ def test_one_document_can_be_asked_alone(ask: Ask, documents: dict[str, str]) ->
 
 
 def test_without_reranking_there_is_one_ranking_and_a_notice(ask: Ask) -> None:
-    result = ask("when does the museum open?", rerank=False)
+    result = ask("when does the museum open?", reranker="none")
     assert (len(result.retrieved), result.reranked, result.reranker) == (5, (), None)
     assert result.notices == ("Reranking was turned off for this question.",)
     assert [stage.stage for stage in result.stages] == STAGES[:3]
@@ -163,11 +168,17 @@ class SlowReranker(Reranker):
         self.began, self.done = threading.Event(), threading.Event()
 
     def rerank(
-        self, query: str, hits: Sequence[Hit], *, watch: Stopwatch, top_n: int | None = None
+        self,
+        query: str,
+        hits: Sequence[Hit],
+        *,
+        watch: Stopwatch,
+        top_n: int | None = None,
+        pulse: Pulse | None = None,
     ) -> tuple[RerankedHit, ...]:
         self.began.set()
         time.sleep(0.1)
-        reranked = super().rerank(query, hits, watch=watch, top_n=top_n)
+        reranked = super().rerank(query, hits, watch=watch, top_n=top_n, pulse=pulse)
         self.done.set()
         return reranked
 
@@ -182,6 +193,53 @@ def test_a_running_question_keeps_its_reranker(service: Service, documents: dict
         assert pipeline.use_reranker(other) is slow
         assert slow.done.is_set()
         assert running.result(10).reranker == slow.info
+
+
+# Waiting, and giving up
+
+
+class GoneError(Exception):
+    """Whoever asked has gone."""
+
+
+def test_an_abandoned_question_begins_no_further_pair(service: Service) -> None:
+    reranker = Reranker(OnnxModel(relabelled("rerank", "a/slow-one", "0" * 64), threads=1))
+    passages = [f"{n}: The dough rests under a damp cloth. " * 40 for n in range(60)]
+    heard: list[tuple[str, int, int]] = []
+
+    def pulse(stage: str, done: int, total: int) -> None:
+        heard.append((stage, done, total))
+        raise GoneError
+
+    pipeline, began = Pipeline(service.library, reranker), time.perf_counter()
+    with pytest.raises(GoneError):
+        pipeline.score("dough?", passages, pulse=pulse)
+    left_after = time.perf_counter() - began
+    (stage, done, total), began = heard[0], time.perf_counter()
+    assert (stage, total, len(heard)) == ("score", 60, 1)
+    assert done < 60
+    whole = pipeline.score("dough?", passages)
+    assert left_after < whole.total_s / 2, "it stopped between two pairs"
+    assert pipeline.gate.in_use == 0
+    reranker.close()
+
+
+def test_who_waits_is_timed_and_hears_how_many_are_before(service: Service, ask: Ask) -> None:
+    pipeline, heard, inside = service.pipeline, [], threading.Event()
+
+    def hold() -> None:
+        with pipeline.gate.turn():
+            inside.set()
+            time.sleep(0.35)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(hold)
+        assert inside.wait(10)
+        result = pipeline.search(
+            "museum", collection=COLLECTION, retrieve_k=3, pulse=lambda *told: heard.append(told)
+        )
+    assert stage(result, "queue").seconds > 0.2
+    assert heard[0] == ("queue", 0, 1)
 
 
 # What cannot be asked

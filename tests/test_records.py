@@ -20,6 +20,7 @@ from rag.records import (
     Hit,
     ModelInfo,
     Page,
+    PairScore,
     Passage,
     RerankedHit,
     SearchResult,
@@ -28,7 +29,7 @@ from rag.records import (
 
 PASSAGE = Passage("c1", "d1", "manual.pdf", "Turn the valve.", 10, 25, page=2, headings=("Care", "Valve"))
 HIT = Hit(1, PASSAGE, 0.75)
-RERANKED = RerankedHit(1, 3, PASSAGE, 0.75, -2.5, tokens=5, tokens_read=5)
+RERANKED = RerankedHit(-2.5, 5, 5, rank=1, retrieved_rank=3, passage=PASSAGE, cosine=0.75)
 MODEL = ModelInfo("a/model", "ab" * 32, "onnxruntime 1 cpu")
 STAGES = (StageTime("embed", 0.01, 1, cold=True), StageTime("score", 0.5, 30, 900, cached=4))
 EXAMPLES: list[Any] = [
@@ -38,6 +39,7 @@ EXAMPLES: list[Any] = [
     Chunk("d1", 10, 25, "Turn the valve.", 4, 2, ("Care",)),
     PASSAGE,
     HIT,
+    PairScore(-2.5, 5, 5),
     RERANKED,
     *STAGES[:1],
     MODEL,
@@ -99,3 +101,13 @@ def test_a_result_is_cold_and_cached_as_its_stages_are() -> None:
     result = SearchResult("q", "c", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL)
     assert (result.cold, result.cached) == (True, 4)
     assert (replace(result, stages=()).cold, replace(result, stages=()).cached) == (False, 0)
+
+
+def test_without_a_logit_the_relevance_is_score_and_order() -> None:
+    given = PairScore(None, relevance=0.25)
+    assert (given.score, given.order, given.is_cut) == (0.25, 0.25, False)
+
+
+def test_a_pair_of_which_the_model_read_less_is_cut() -> None:
+    assert PairScore(1.0, 600, 500).is_cut
+    assert not PairScore(1.0, 500, 500).is_cut

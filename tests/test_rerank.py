@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from machine import installed
 
 from rag.config import DEFAULT_RERANKER
-from rag.records import Hit, Passage, RerankedHit, StageTime
-from rag.rerank import Reranker, order_by_logit
-from rag.score_cache import PairScore, ScoreCache
+from rag.records import Hit, PairScore, Passage, RerankedHit, StageTime
+from rag.rerank import Reranker, in_order
+from rag.score_cache import ScoreCache
 from rag.service import load_model
 from rag.timing import Stopwatch
 
@@ -120,7 +120,7 @@ def test_ordering_is_a_permutation_by_logit_then_by_retrieved_rank(
     logits = dict(zip(hits_of(["t"] * len(values)), values, strict=True))
     hits = list(logits)
     shuffler.shuffle(hits)
-    ordered = order_by_logit(hits, [PairScore(logits[hit], 5, 5) for hit in hits])
+    ordered = in_order(hits, [PairScore(logits[hit], 5, 5) for hit in hits])
     assert [hit.rank for hit in ordered] == list(range(1, len(hits) + 1))
     expected = sorted(hits, key=lambda hit: (-logits[hit], hit.rank))
     assert [(hit.passage, hit.retrieved_rank) for hit in ordered] == [(h.passage, h.rank) for h in expected]
@@ -128,7 +128,7 @@ def test_ordering_is_a_permutation_by_logit_then_by_retrieved_rank(
 
 def test_as_many_scores_as_hits_are_needed() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        order_by_logit(hits_of(["a", "b"]), [PairScore(0.0, 1, 1)])
+        in_order(hits_of(["a", "b"]), [PairScore(0.0, 1, 1)])
 
 
 # A score depends on its pair alone

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.score_cache import PairScore, ScoreCache, pair_keys
+from rag.records import PairScore
+from rag.score_cache import ScoreCache, pair_keys
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates among them
 

@@ -1,129 +1,221 @@
-"""The fields of requests and answers, by name."""
+"""The fields of requests and answers of this product's own routes, by name."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import Annotated, Literal
 
-from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, RERANKER_NONE, Settings
-from rag.errors import RagError
-from rag.records import Hit, ModelInfo, RerankedHit, SearchResult
+from msgspec import Meta, Struct
+
+from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K
+from rag.names import MAX_COLLECTION_CHARS
+from rag.question import MAX_QUERY_CHARS
+from rag.records import DocumentInfo, FileOutcome, Hit, ModelInfo, RerankedHit, SearchResult, StageTime
+
+Depth = Annotated[int, Meta(ge=1, le=MAX_RETRIEVE_K)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_COLLECTION_CHARS)]
+# One character over the limit passes here, and is refused in the words of the question itself.
+Query = Annotated[str, Meta(min_length=1, description=f"at most {MAX_QUERY_CHARS} characters")]
 
 
-class MalformedBodyError(RagError):
-    """A request's body is not JSON."""
+class QueryRequest(Struct):
+    """The body of `POST /api/query`; what is left out has the settings' value."""
+
+    query: Query
+    collection: Name | None = None
+    document_id: Annotated[str, Meta(max_length=200)] | None = None
+    retrieve_k: Depth | None = None
+    top_k: Depth | None = None
+    retriever: Literal["dense"] | None = None
+    reranker: Annotated[str, Meta(max_length=300)] | None = None
+    answer: Literal[False] | None = None
 
 
-class InvalidFieldError(RagError):
-    """A field of a request has a value that cannot be used."""
+class Model(Struct):
+    """A model that answered; nobody here knows a remote one's file, so its `sha256` is null."""
+
+    id: str
+    sha256: str | None
+    backend: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueryRequest:
-    """The body of `POST /api/query`."""
+class Models(Struct):
+    """Which models answered; `reranker` is null when reranking was turned off."""
+
+    embedder: Model
+    reranker: Model | None
+
+
+class RetrievedBody(Struct):
+    """A hit as the retriever ranked it; `start` and `end` are its characters in the document's text."""
+
+    rank: int
+    chunk_id: str
+    document_id: str
+    document: str
+    page: int | None
+    headings: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    cosine: float | None
+
+
+class RerankedBody(RetrievedBody):
+    """A hit as the reranker ranked it. `score` is for display, the order is by `logit`.
+
+    A remote reranker may tell neither logit nor tokens: then they are null, and `score` is its relevance.
+    """
+
+    retrieved_rank: int
+    logit: float | None
+    score: float
+    tokens: int | None
+    tokens_read: int | None
+
+
+class QueryAnswer(Struct):
+    """Both rankings: all retrieved hits, the `top_k` reranked.
+
+    `timings_ms` has every stage that ran, stages of one name added up, and `total`; `cached` counts the
+    pairs whose score was known.
+    """
 
     query: str
     collection: str
-    document_id: str | None
-    retrieve_k: int
-    top_k: int
-    rerank: bool
+    retrieved: list[RetrievedBody]
+    reranked: list[RerankedBody]
+    timings_ms: dict[str, float]
+    cold: bool
+    cached: int
+    models: Models
+    notices: tuple[str, ...]
 
 
-def query_request(body: bytes, settings: Settings, *, reranker_id: str) -> QueryRequest:
-    """Return what `body` asks for; fields that are left out have the settings' values.
+class CollectionBody(Struct):
+    """A collection, and how much it holds."""
 
-    Raises MalformedBodyError or InvalidFieldError. Unknown fields are ignored.
+    name: str
+    documents: int
+    chunks: int
+
+
+class DocumentsAnswer(Struct):
+    """The documents of one collection, and which collections there are."""
+
+    collection: str
+    documents: tuple[DocumentInfo, ...]
+    collections: list[CollectionBody]
+
+
+class UploadAnswer(Struct):
+    """What became of each file, in the order of the request."""
+
+    collection: str
+    files: tuple[FileOutcome, ...]
+
+
+class DeletedDocument(Struct):
+    """A document that is gone."""
+
+    id: str
+    name: str
+
+
+class DeleteAnswer(Struct):
+    """Which document is gone from which collection."""
+
+    collection: str
+    deleted: DeletedDocument
+
+
+class HealthAnswer(Struct):
+    """The server is ready, with these models; `notices` say what stands in for what was chosen."""
+
+    status: Literal["ok"]
+    version: str
+    models: Models
+    notices: tuple[str, ...]
+
+
+class RemoteBody(Struct):
+    """The remote reranker that is set up; `preferred` says whether it scores where none is named."""
+
+    id: str
+    backend: str
+    preferred: bool
+    timeout_s: float
+
+
+class InfoAnswer(Struct):
+    """What runs here, and how much may be asked of it.
+
+    `model_id`, `model_sha`, `max_input_length`, `max_client_batch_size` and `version` are named as in Text
+    Embeddings Inference, for its clients.
     """
-    fields = _json_object(body)
-    query = _text(fields, "query")
-    if query is None:
-        raise InvalidFieldError("'query' is missing: expected a question or a few keywords as a string.")
-    _one_of(fields, "retriever", ("dense",))
-    reranker = _one_of(fields, "reranker", (reranker_id, RERANKER_NONE))
-    return QueryRequest(
-        query=query,
-        collection=_text(fields, "collection") or DEFAULT_COLLECTION,
-        document_id=_text(fields, "document_id"),
-        retrieve_k=_whole(fields, "retrieve_k", settings.retrieve_k),
-        top_k=_whole(fields, "top_k", settings.top_k),
-        rerank=reranker != RERANKER_NONE,
+
+    version: str
+    model_id: str
+    model_sha: str
+    max_input_length: int
+    max_client_batch_size: int
+    versions: dict[str, str]
+    models: Models
+    remote: RemoteBody | None
+    threads: int
+    slots: int
+    queue: int
+    limits: dict[str, int]
+    notices: tuple[str, ...]
+
+
+def search_body(result: SearchResult, *, top_k: int) -> QueryAnswer:
+    """Return `result` as the answer of `POST /api/query`."""
+    return QueryAnswer(
+        query=result.query,
+        collection=result.collection,
+        retrieved=[_retrieved(hit) for hit in result.retrieved],
+        reranked=[_reranked(hit) for hit in result.reranked[:top_k]],
+        timings_ms=timings_ms(result.stages, result.total_s),
+        cold=result.cold,
+        cached=result.cached,
+        models=models_body(result.embedder, result.reranker),
+        notices=result.notices,
     )
 
 
-def search_body(result: SearchResult, *, top_k: int) -> dict[str, object]:
-    """Return `result` as the answer of `POST /api/query`: all retrieved hits, the `top_k` reranked.
-
-    `timings_ms` has every stage that ran and `total`; `cached` counts the pairs whose score was known.
-    """
-    return {
-        "query": result.query,
-        "collection": result.collection,
-        "retrieved": [_retrieved(hit) for hit in result.retrieved],
-        "reranked": [_reranked(hit) for hit in result.reranked[:top_k]],
-        "timings_ms": {
-            **{stage.stage: stage.seconds * 1000 for stage in result.stages},
-            "total": result.total_s * 1000,
-        },
-        "cold": result.cold,
-        "cached": result.cached,
-        "models": models_body(result.embedder, result.reranker),
-        "notices": list(result.notices),
-    }
+def timings_ms(stages: tuple[StageTime, ...], total_s: float) -> dict[str, float]:
+    """Return the milliseconds of each stage, those of one name added up, and of the whole."""
+    times: dict[str, float] = {}
+    for stage in stages:
+        times[stage.stage] = times.get(stage.stage, 0.0) + stage.seconds * 1000
+    return times | {"total": total_s * 1000}
 
 
-def models_body(embedder: ModelInfo, reranker: ModelInfo | None) -> dict[str, object]:
-    """Return which models answer; `reranker` is null when reranking was turned off."""
-    return {"embedder": asdict(embedder), "reranker": asdict(reranker) if reranker else None}
+def models_body(embedder: ModelInfo, reranker: ModelInfo | None) -> Models:
+    """Return which models answered."""
+    return Models(_model(embedder), _model(reranker) if reranker else None)
 
 
-def _retrieved(hit: Hit) -> dict[str, object]:
-    return {"rank": hit.rank, **asdict(hit.passage), "cosine": hit.cosine}
+def collection_or_default(name: str | None) -> str:
+    """Return the collection that a request names, or the one that it leaves to us."""
+    return name or DEFAULT_COLLECTION
 
 
-def _reranked(hit: RerankedHit) -> dict[str, object]:
-    return {
-        "rank": hit.rank,
-        "retrieved_rank": hit.retrieved_rank,
+def _model(info: ModelInfo) -> Model:
+    return Model(info.id, info.sha256 or None, info.backend)
+
+
+def _retrieved(hit: Hit) -> RetrievedBody:
+    return RetrievedBody(rank=hit.rank, cosine=hit.cosine, **asdict(hit.passage))
+
+
+def _reranked(hit: RerankedHit) -> RerankedBody:
+    return RerankedBody(
+        rank=hit.rank,
+        retrieved_rank=hit.retrieved_rank,
+        cosine=hit.cosine,
+        logit=hit.logit,
+        score=hit.score,
+        tokens=hit.tokens,
+        tokens_read=hit.tokens_read,
         **asdict(hit.passage),
-        "cosine": hit.cosine,
-        "logit": hit.logit,
-        "score": hit.score,
-        "tokens": hit.tokens,
-        "tokens_read": hit.tokens_read,
-    }
-
-
-def _json_object(body: bytes) -> Mapping[str, object]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as exc:  # not UTF-8, not JSON, or nested beyond reason
-        raise MalformedBodyError(f"The body is not JSON: {exc}.") from exc
-    if not isinstance(fields, dict):
-        raise InvalidFieldError('Expected a JSON object such as {"query": "…"}.')
-    return fields
-
-
-def _text(fields: Mapping[str, object], name: str) -> str | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise InvalidFieldError(f"'{name}' must be a string, found {type(value).__name__}.")
-    # JSON can spell half a surrogate pair; it is no character, and nothing is named with it.
-    return value.encode("utf-8", "replace").decode()
-
-
-def _whole(fields: Mapping[str, object], name: str, default: int) -> int:
-    value = fields.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_RETRIEVE_K:
-        raise InvalidFieldError(f"'{name}' must be a whole number from 1 to {MAX_RETRIEVE_K}.")
-    return value
-
-
-def _one_of(fields: Mapping[str, object], name: str, choices: tuple[str, ...]) -> str | None:
-    value = _text(fields, name)
-    if value is not None and value not in choices:
-        raise InvalidFieldError(f"'{name}' must be one of {', '.join(choices)}.")
-    return value
+    )

@@ -4,7 +4,7 @@ import argparse
 import json
 from dataclasses import replace
 
-from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, RERANKER_NONE, Settings
+from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, RERANKER_NONE, RERANKER_REMOTE, Settings
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_collection(parser: argparse.ArgumentParser) -> None:
 def add_stages(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options that choose both stages."""
     parser.add_argument("--retriever", choices=("dense",), default="dense", help="default: %(default)s")
-    parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue, or none")
+    parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue, remote, or none")
     parser.add_argument(
         "--retrieve-k", type=depth, metavar="N", help="how many candidates to rerank (RAG_RETRIEVE_K, 30)"
     )
@@ -38,13 +38,18 @@ def depth(text: str) -> int:
 def settings_for(args: argparse.Namespace) -> Settings:
     """Return the environment's settings with what the command line says in their place."""
     settings = Settings.from_env()
-    if getattr(args, "reranker", None) not in (None, RERANKER_NONE):
+    if getattr(args, "reranker", None) not in (None, RERANKER_NONE, RERANKER_REMOTE):
         settings = replace(settings, reranker=args.reranker)
     if getattr(args, "retrieve_k", None):
         settings = replace(settings, retrieve_k=args.retrieve_k)
     if getattr(args, "top_k", None):
         settings = replace(settings, top_k=args.top_k)
     return settings
+
+
+def is_remote(args: argparse.Namespace) -> bool:
+    """Return whether the command line names the remote reranker."""
+    return bool(args.reranker == RERANKER_REMOTE)
 
 
 def as_json(value: object) -> str:

@@ -5,16 +5,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rag.cli.common import add_json, add_stages, depth, settings_for
+from rag.cli.common import add_json, add_stages, depth, is_remote, settings_for
 from rag.config import RERANKER_NONE, Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
 from rag.eval_report import EvalOptions, EvalReport, report_json
 from rag.evaluate import evaluate, state_name
 from rag.models.load import load
-from rag.models.manifest import Task
-from rag.models.session import OnnxModel
-from rag.rerank import Reranker
+from rag.scorers import scorer
 from rag.wording import milliseconds
 
 
@@ -44,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     # Only the command line cuts a run: the environment's depth is meant for retrieving.
     retrieve_k = args.retrieve_k if args.run else settings.retrieve_k
     options = EvalOptions(retrieve_k, args.chunk, args.run, args.limit)
-    embedder = Embedder(_model(settings, "embed")) if options.needs_embedder else None
-    reranker = Reranker(_model(settings, "rerank")) if args.reranker != RERANKER_NONE else None
+    embedder = _embedder(settings) if options.needs_embedder else None
+    reranker = None if args.reranker == RERANKER_NONE else scorer(settings, remote=is_remote(args))
     out = args.out or settings.home / "eval" / state_name(
         args.folder, options=options, embedder=embedder, reranker=reranker
     )
@@ -62,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _model(settings: Settings, task: Task) -> OnnxModel:
-    model_id = settings.embedder if task == "embed" else settings.reranker
-    return load(model_id, task, cache=settings.model_cache, threads=settings.threads)
+def _embedder(settings: Settings) -> Embedder:
+    model = load(settings.embedder, "embed", cache=settings.model_cache, threads=settings.threads)
+    return Embedder(model)
 
 
 class _Bars:

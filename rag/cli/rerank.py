@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rag.cli.common import add_json, as_json, settings_for
+from rag.cli.common import add_json, as_json, is_remote, settings_for
 from rag.errors import InputFileError
-from rag.models.load import load
 from rag.question import checked_query
 from rag.records import Hit, Passage, RerankedHit
-from rag.rerank import Reranker
+from rag.scorers import scorer
 from rag.timing import Stopwatch
 from rag.wording import question_cut
 
@@ -19,7 +18,7 @@ from rag.wording import question_cut
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--query", required=True, metavar="Q")
-    parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue")
+    parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue, or remote")
     parser.add_argument(
         "file",
         nargs="?",
@@ -35,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     query = checked_query(args.query)
     ids, hits = _read(args.file)
     settings = settings_for(args)
-    model = load(settings.reranker, "rerank", cache=settings.model_cache, threads=settings.threads)
-    reranker = Reranker(model)
+    reranker = scorer(settings, remote=is_remote(args))
     reranked = reranker.rerank(query, hits, watch=Stopwatch())
     for line in _unread(reranker.query_tokens_unread(query), reranked):
         print(line, file=sys.stderr)
@@ -51,7 +49,7 @@ def _unread(query_tokens: int, hits: Sequence[RerankedHit]) -> Iterator[str]:
     """Yield a line for each kind of text that the model did not read whole."""
     if query_tokens:
         yield question_cut("reranker", query_tokens)
-    if passages := sum(hit.tokens_read < hit.tokens for hit in hits):
+    if passages := sum(hit.is_cut for hit in hits):
         yield f"Passages too long for the reranker, of which it read only the start: {passages}."
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 
+from msgspec import to_builtins
+
 from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
-from rag.config import RERANKER_NONE
+from rag.config import RerankerChoice
 from rag.records import Passage, SearchResult
 from rag.service import build
 from rag.wording import milliseconds, stage_counts, stage_marks, summary
@@ -30,15 +32,27 @@ def run(args: argparse.Namespace) -> int:
             args.query,
             collection=args.collection,
             retrieve_k=settings.retrieve_k,
-            rerank=args.reranker != RERANKER_NONE,
+            reranker=_choice(args.reranker),
         )
     finally:
         service.close()
     if args.json:
-        print(as_json(search_body(result, top_k=settings.top_k)))
+        print(as_json(to_builtins(search_body(result, top_k=settings.top_k))))
     else:
         print("\n".join(_lines(result, settings.top_k)))
     return 0
+
+
+def _choice(name: str | None) -> RerankerChoice:
+    match name:
+        case None:
+            return "preferred"
+        case "none":
+            return "none"
+        case "remote":
+            return "remote"
+        case _:
+            return "local"
 
 
 def _lines(result: SearchResult, top_k: int) -> list[str]:
@@ -47,9 +61,10 @@ def _lines(result: SearchResult, top_k: int) -> list[str]:
         f"{hit.rank:4}  {hit.cosine or 0:7.4f}  {_excerpt(hit.passage)}" for hit in result.retrieved[:top_k]
     ]
     if result.reranked:
-        lines += ["", "Reranked (rank, rank before, logit)"]
+        by = "logit" if result.reranked[0].logit is not None else "relevance"
+        lines += ["", f"Reranked (rank, rank before, {by})"]
         lines += [
-            f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.logit:8.3f}  {_excerpt(hit.passage)}"
+            f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.order:8.3f}  {_excerpt(hit.passage)}"
             for hit in result.reranked[:top_k]
         ]
     lines.append("")

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +15,7 @@ from tokenizers import Encoding, Tokenizer
 from rag.errors import CorruptModelError
 from rag.models.cache import InstalledModel
 from rag.models.outputs import Output
+from rag.timing import Pulse
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ _ORT_ERRORS = tuple(
 MIN_PASSAGE_TOKENS = 128
 _LEAST_ROOM = 2  # tokens: one of the question, one of the passage
 _INPUTS = {(name, "tensor(int64)") for name in ("input_ids", "attention_mask", "token_type_ids")}
+_TICK_S = 0.1
 _HEAD_START_S = 0.05  # a large graph lets go of the lock after 0.03
 
 
@@ -120,19 +122,28 @@ class OnnxModel:
         """Return the character span of each token of the whole `text`, special tokens left out."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
-    def run(self, encoded: Sequence[Encoded], read: Callable[[Output], T]) -> list[T]:
+    def run(
+        self, encoded: Sequence[Encoded], read: Callable[[Output], T], pulse: Pulse | None = None
+    ) -> list[T]:
         """Return `read(output)` for each text or pair, in input order.
 
         `output` is the graph's first one without the batch axis, float32. It is read in the worker, so
-        that a long list never holds every token's vector at once. Raises ModelError when the graph cannot
+        that a long list never holds every token's vector at once. `pulse` hears how many are done of the
+        stage `score`; when it raises, no further text is begun. Raises ModelError when the graph cannot
         read a text, or gives numbers that mean nothing.
         """
         # Longest first, so that no worker is left with a long text when the others are done.
         order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i].encoding.ids))
-        values = self._workers.map(lambda i: self._read(encoded[i].encoding, read), order)
-        by_position = dict(zip(order, values, strict=True))
+        running = {i: self._workers.submit(self._read, encoded[i].encoding, read) for i in order}
+        try:
+            if pulse:
+                _attend(running.values(), pulse)
+            values = [running[i].result() for i in range(len(encoded))]
+        finally:
+            for future in running.values():
+                future.cancel()
         self.used = self.used or bool(encoded)
-        return [by_position[i] for i in range(len(encoded))]
+        return values
 
     def _finish(
         self, encoding: Encoding, room: int, prefix_chars: int, before: Encoding | None = None
@@ -165,6 +176,17 @@ class OnnxModel:
         feed = {name: np.array([values[name]], dtype=np.int64) for name in self._inputs}
         output: Output = self._session.run(None, feed)[0][0]
         return output
+
+
+def _attend(running: Collection[Future[T]], pulse: Pulse) -> None:
+    """Tell `pulse` how many have run until all have, or one has failed."""
+    left: Collection[Future[T]] = running
+    while left:
+        done, left = wait(left, _TICK_S, FIRST_EXCEPTION)
+        if any(future.exception() for future in done):
+            return
+        if left:
+            pulse("score", len(running) - len(left), len(running))
 
 
 def _refuse_other_graphs(model: InstalledModel, session: ort.InferenceSession) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from rag.config import Settings
 from rag.errors import RagError
+from rag.machine.sockets import send_at_once
 from rag.models import turns
 from rag.service import Service, build
 
@@ -31,6 +32,7 @@ def get_service() -> Service:
 async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
     """Load and warm the models before the first answer, and close the library after the last one."""
     _log_starts()
+    send_at_once()
     try:
         settings = Settings.from_env()
         for leftover in turns.sweep(settings.model_cache):

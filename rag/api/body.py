@@ -1,0 +1,73 @@
+"""Read a request's JSON: within limits, and into the fields that its route wants."""
+
+import re
+from typing import TypeVar, get_args, get_type_hints
+
+import msgspec
+from starlette.requests import Request
+
+from rag.api.errors import RefusedError
+from rag.api.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH
+
+T = TypeVar("T")
+
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKETS = b"[]{}"
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+
+
+def require_json(request: Request) -> None:
+    """Refuse what is not sent as JSON: a page of another origin can send forms, but not that, unasked."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        found = content_type[:100] or "none"
+        raise RefusedError(415, "not_json", f"Expected the content type application/json, found {found}.")
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the request's body, refused as soon as it is known to be too large."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise RefusedError(413, "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+    return bytes(body)
+
+
+def decoded(body: bytes, fields: type[T]) -> T:
+    """Return the `fields` that `body` holds; unknown ones are ignored."""
+    too_deep = RefusedError(422, "too_deep", f"The JSON is nested deeper than {MAX_JSON_DEPTH} levels.")
+    try:
+        value = msgspec.json.decode(body, type=fields)
+    except RecursionError as exc:
+        raise too_deep from exc
+    except msgspec.ValidationError as exc:
+        raise RefusedError(422, "invalid", _sentence(exc, fields)) from exc
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        half = " Half a surrogate pair is no character." if b"\\ud" in body.lower() else ""
+        raise RefusedError(400, "malformed", f"The body is not JSON in UTF-8: {exc}.{half}") from exc
+    if not _is_shallow(body):
+        raise too_deep
+    return value
+
+
+def _sentence(exc: msgspec.ValidationError, fields: object) -> str:
+    """Return what `exc` says, shortly, and where a value is none of a few, which those are."""
+    message = str(exc).replace("`", "'")
+    if message.startswith("Invalid enum value"):
+        name = message.rpartition("'$.")[2].rstrip("'")
+        kinds = get_args(get_type_hints(fields).get(name))
+        choices = ", ".join(repr(choice) for kind in kinds for choice in get_args(kind))
+        message = f"'{name}' must be one of: {choices}; found something else"
+    return f"{message}."
+
+
+def _is_shallow(body: bytes) -> bool:
+    """Return whether `body`, which is JSON, is nested no deeper than it may be."""
+    brackets = _STRINGS.sub(b"", body).translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(MAX_JSON_DEPTH):
+        if not brackets:
+            return True
+        # Each round takes away the innermost level, at the speed of a search.
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return not brackets

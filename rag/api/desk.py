@@ -1,0 +1,88 @@
+"""Where a request gets its service and a thread to be worked on."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from rag.api.errors import AbandonedError, RefusedError
+from rag.api.limits import MAX_UPLOADS
+from rag.service import Service
+from rag.timing import Pulse
+
+T = TypeVar("T")
+
+_SPARE_THREADS = 8
+
+
+class Desk:
+    """Does the routes' work in threads of their own, so that the page's files never wait behind it.
+
+    There are as many threads as the service's gates let in and let wait, and some to refuse the others.
+    """
+
+    def __init__(self, get_service: Callable[[], Service]) -> None:
+        self._get_service = get_service
+        self._service: Service | None = None
+        self._limiter = anyio.CapacityLimiter(_SPARE_THREADS)
+        # As many uploads at once as may be, and room for those who list and delete.
+        self._library_limiter = anyio.CapacityLimiter(2 * MAX_UPLOADS)
+        self._uploads = 0
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request, once there is a service to count it."""
+        if self._service:
+            self._service.instruments.observe_request(route, method, status, seconds)
+
+    async def service(self) -> Service:
+        """Return the service, made now if nobody has needed it before."""
+        if self._service is None:
+            service = await anyio.to_thread.run_sync(self._get_service, limiter=self._library_limiter)
+            gates = (service.pipeline.gate, service.pipeline.remote_gate)
+            self._limiter.total_tokens = sum(gate.slots + gate.queue for gate in gates) + _SPARE_THREADS
+            self._service = service
+        return self._service
+
+    async def work(self, request: Request, work: Callable[[Service, Pulse], T]) -> T:
+        """Return `work(service, pulse)`; `pulse` raises AbandonedError once the client is gone.
+
+        The request's body must have been read.
+        """
+        service, gone = await self.service(), threading.Event()
+
+        def pulse(_stage: str, _done: int, _total: int) -> None:
+            if gone.is_set():
+                raise AbandonedError
+
+        watcher = asyncio.create_task(_watch(request, gone))
+        try:
+            return await anyio.to_thread.run_sync(work, service, pulse, limiter=self._limiter)
+        finally:
+            watcher.cancel()
+
+    async def library(self, work: Callable[[Service], T]) -> T:
+        """Return `work(service)`, for work on documents."""
+        service = await self.service()
+        return await anyio.to_thread.run_sync(work, service, limiter=self._library_limiter)
+
+    def begin_upload(self) -> None:
+        """Count one more upload; refuse it where too many are under way."""
+        if self._uploads >= MAX_UPLOADS:
+            message = f"{MAX_UPLOADS} uploads are under way, as many as may be. Try again in a while."
+            raise RefusedError(503, "busy", message, {"Retry-After": "10"})
+        self._uploads += 1
+
+    def end_upload(self) -> None:
+        """Count one upload less."""
+        self._uploads -= 1
+
+
+async def _watch(request: Request, gone: threading.Event) -> None:
+    """Wait until the client is gone, and say so."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    gone.set()

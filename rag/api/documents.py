@@ -1,0 +1,166 @@
+"""`/api/documents`: what a collection holds, one file or many more, one document less."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from rag.api.desk import Desk
+from rag.api.errors import RefusedError
+from rag.api.http import Operation, Parameter, json_answer
+from rag.api.limits import MAX_UPLOAD_FILES, UPLOAD_BODY_FILES
+from rag.api.schemas import (
+    CollectionBody,
+    DeleteAnswer,
+    DeletedDocument,
+    DocumentsAnswer,
+    UploadAnswer,
+    collection_or_default,
+)
+from rag.errors import LibraryError
+from rag.library import SourceFile
+from rag.names import MAX_COLLECTION_CHARS, check_collection_name
+from rag.service import Service
+
+_COLLECTION = Parameter("collection", "query", "default: the collection 'default'", MAX_COLLECTION_CHARS)
+_ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", 200)
+_FORM_OVERHEAD_BYTES = 1_000_000  # the parts' heads, and a field or two
+
+
+def listing(desk: Desk) -> Operation:
+    """Return the operation that lists the documents of a collection."""
+
+    async def answer(request: Request) -> Response:
+        return json_answer(await desk.library(partial(_listing, _collection(request))))
+
+    return Operation(
+        answer,
+        "The documents of a collection, and which collections there are",
+        returns=(DocumentsAnswer,),
+        parameters=(_COLLECTION,),
+        refuses=(422,),
+    )
+
+
+def upload(desk: Desk) -> Operation:
+    """Return the operation that adds files."""
+
+    async def answer(request: Request) -> Response:
+        content_type = request.headers.get("content-type", "")
+        if not content_type.lower().startswith("multipart/form-data"):
+            message = f"Expected the files as multipart/form-data, found {content_type[:100] or 'none'}."
+            raise RefusedError(415, "not_multipart", message)
+        desk.begin_upload()
+        try:
+            service = await desk.service()
+            form = await _form(request, UPLOAD_BODY_FILES * service.settings.max_upload_mb * 1_000_000)
+            try:
+                collection = _collection(request, form.get("collection"))
+                return json_answer(await desk.library(partial(_upload, form, collection)))
+            finally:
+                await form.close()
+        finally:
+            desk.end_upload()
+
+    return Operation(
+        answer,
+        "Add files; each has its own outcome",
+        is_upload=True,
+        returns=(UploadAnswer,),
+        parameters=(_COLLECTION,),
+        refuses=(400, 413, 415, 422, 503),
+    )
+
+
+def deletion(desk: Desk) -> Operation:
+    """Return the operation that deletes a document."""
+
+    async def answer(request: Request) -> Response:
+        document_id, collection = request.path_params["id"], _collection(request)
+        return json_answer(await desk.library(partial(_delete, document_id, collection)))
+
+    return Operation(
+        answer,
+        "Delete a document",
+        returns=(DeleteAnswer,),
+        parameters=(_ID, _COLLECTION),
+        refuses=(404, 422),
+    )
+
+
+def _collection(request: Request, field: object = None) -> str:
+    """Return the collection that the address names, or else the form's `field`."""
+    named = request.query_params.get("collection") or (field if isinstance(field, str) else None)
+    name = collection_or_default(named)
+    try:
+        check_collection_name(name)
+    except LibraryError as exc:
+        message = str(exc) if len(name) <= MAX_COLLECTION_CHARS else _too_long(len(name))
+        raise RefusedError(422, "invalid", message) from exc
+    return name
+
+
+def _too_long(n_chars: int) -> str:
+    return f"A collection's name has at most {MAX_COLLECTION_CHARS} characters, found {n_chars:,}."
+
+
+async def _form(request: Request, most_bytes: int) -> FormData:
+    """Return the form, its files on disk, refused as soon as it is known to be too large."""
+    counted = Request(request.scope, _counting(request.receive, most_bytes + _FORM_OVERHEAD_BYTES))
+    try:
+        return await counted.form(max_files=MAX_UPLOAD_FILES, max_fields=10)
+    except HTTPException as exc:
+        status, type_ = (413, "too_large") if exc.detail.startswith("Too many") else (400, "malformed")
+        raise RefusedError(status, type_, f"The form cannot be read: {exc.detail}") from exc
+
+
+def _counting(receive: Receive, most_bytes: int) -> Receive:
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most_bytes:
+            text = f"The upload is larger than {most_bytes:,} bytes. Send fewer files at a time."
+            raise RefusedError(413, "too_large", text)
+        return message
+
+    return counted
+
+
+def _listing(collection: str, service: Service) -> DocumentsAnswer:
+    library = service.library
+    held = {name: library.documents(name) for name in {*library.collections(), collection}}
+    return DocumentsAnswer(
+        collection,
+        held[collection],
+        [
+            CollectionBody(name, len(documents), sum(document.chunks for document in documents))
+            for name, documents in sorted(held.items())
+            if documents
+        ],
+    )
+
+
+def _upload(form: FormData, collection: str, service: Service) -> UploadAnswer:
+    files = list(_files(form))
+    if not files:
+        message = "The form holds no file: expected one or more parts with a file each."
+        raise RefusedError(422, "invalid", message)
+    return UploadAnswer(collection, service.library.ingest(files, collection=collection))
+
+
+def _files(form: FormData) -> Iterable[SourceFile]:
+    for _, part in form.multi_items():
+        if isinstance(part, UploadFile):
+            yield SourceFile(part.filename or "", part.size or 0, part.file.read)
+
+
+def _delete(document_id: str, collection: str, service: Service) -> DeleteAnswer:
+    name = service.library.delete(document_id, collection=collection)
+    return DeleteAnswer(collection, DeletedDocument(document_id, name))

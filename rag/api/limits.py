@@ -1,0 +1,25 @@
+"""How much a request may ask for. Every refusal names its limit, and `/info` lists them all."""
+
+from rag.config import MAX_RETRIEVE_K
+from rag.names import MAX_COLLECTION_CHARS
+from rag.question import MAX_QUERY_CHARS
+
+MAX_BODY_BYTES = 10_000_000
+MAX_JSON_DEPTH = 32
+MAX_PASSAGES = MAX_RETRIEVE_K
+MAX_PASSAGE_CHARS = 100_000
+MAX_MODEL_CHARS = 300
+MAX_UPLOAD_FILES = 100
+MAX_UPLOADS = 4  # requests at once; each has its files on disk meanwhile
+UPLOAD_BODY_FILES = 4  # an upload's body may be as large as this many of the largest files
+
+LIMITS = {
+    "body_bytes": MAX_BODY_BYTES,
+    "json_depth": MAX_JSON_DEPTH,
+    "query_chars": MAX_QUERY_CHARS,
+    "collection_chars": MAX_COLLECTION_CHARS,
+    "retrieve_k": MAX_RETRIEVE_K,
+    "passages": MAX_PASSAGES,
+    "passage_chars": MAX_PASSAGE_CHARS,
+    "upload_files": MAX_UPLOAD_FILES,
+}

@@ -1,0 +1,63 @@
+"""`POST /api/query`: both stages, every time."""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rag.api.body import decoded, read_body, require_json
+from rag.api.desk import Desk
+from rag.api.errors import RefusedError
+from rag.api.http import Operation, json_answer
+from rag.api.schemas import QueryAnswer, QueryRequest, collection_or_default, search_body
+from rag.config import RERANKER_NONE, RERANKER_REMOTE, RerankerChoice
+from rag.service import Service
+from rag.timing import Pulse, Stopwatch
+
+
+def query(desk: Desk) -> Operation:
+    """Return the operation that answers a question."""
+
+    async def answer(request: Request) -> Response:
+        require_json(request)
+        body, watch = await read_body(request), Stopwatch()
+        return json_answer(await desk.work(request, partial(_answer, body, watch)))
+
+    return Operation(
+        answer,
+        "Ask a question: what was retrieved, and what the reranker made of it",
+        body=(QueryRequest,),
+        returns=(QueryAnswer,),
+        refuses=(400, 404, 413, 415, 422, 503),
+    )
+
+
+def _answer(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> QueryAnswer:
+    asked = decoded(body, QueryRequest)
+    settings = service.settings
+    result = service.pipeline.search(
+        asked.query,
+        collection=collection_or_default(asked.collection),
+        retrieve_k=asked.retrieve_k or settings.retrieve_k,
+        reranker=_choice(asked.reranker, service),
+        document_id=asked.document_id,
+        watch=watch,
+        pulse=pulse,
+    )
+    return search_body(result, top_k=asked.top_k or settings.top_k)
+
+
+def _choice(name: str | None, service: Service) -> RerankerChoice:
+    """Return which reranker `name` means: both words, or the id of the one that is in memory."""
+    if name is None:
+        return "preferred"
+    if name == RERANKER_NONE:
+        return "none"
+    if name == RERANKER_REMOTE:
+        return "remote"
+    local = service.reranker.info.id
+    if name != local:
+        remote = f"{RERANKER_REMOTE}, " if service.pipeline.remote else ""
+        message = f"'reranker' must be one of {local}, {remote}{RERANKER_NONE}, found {name!r}."
+        raise RefusedError(422, "invalid", message)
+    return "local"
