@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import export, first_question, memory, page, rerank, startup
+from benchmarks import export, first_question, load, memory, overhead, page, rerank, startup
 from benchmarks.common import Section, machine, run
 
 _RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -27,6 +27,8 @@ if __name__ == "__main__":
         first_question.measure,
         page.measure,
         memory.measure,
+        overhead.measure,
+        load.measure,
         export.measure,
     )
     sys.exit(run(*measures, write=_write))

@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings, usable_cores
 from rag.errors import ModelError
+from rag.gate import slots_for
 from rag.machine.capacity import (
     BASE_BYTES,
     WORKING_BYTES_PER_THREAD,
@@ -20,7 +23,7 @@ from rag.machine.places import Place, look
 from rag.machine.system import System
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
-from rag.wording import bytes_in_words
+from rag.wording import bytes_in_words, counted
 
 try:
     from rag.stored import stored_findings
@@ -63,11 +66,14 @@ def examine(settings: Settings, system: System | None = None) -> tuple[Finding, 
         *serving_findings(),
         exporting_finding(missing, contained=system.contained),
         *(use.finding for use in uses),
+        _remote_finding(settings),
         *_cache_findings(look(settings.model_cache, system), models),
         *_library_findings(look(settings.home, system), settings.model_cache),
         _preload_finding(settings),
         _memory_finding(settings, models),
         _threads_finding(settings, usable_cores()),
+        _queue_finding(settings),
+        _key_finding(settings),
     )
 
 
@@ -97,6 +103,32 @@ def _located(reference: str, task: Task, cache: Path) -> InstalledModel | ModelE
         return locate(reference, task, cache)
     except ModelError as exc:
         return exc
+
+
+def _remote_finding(settings: Settings) -> Finding:
+    topic, remote = "remote reranker", settings.remote
+    if remote is None:
+        return Finding(topic, "ok", "None is set up: MODAL_RERANK_URL is not set.")
+    url = urlsplit(remote.url)
+    host = url.hostname or ""
+    asked = (
+        f"It is asked first, for {remote.timeout_s:g} s at most; the local one takes its place when it fails."
+        if settings.prefers_remote
+        else "It is asked only by name, for USE_ONNX_RERANKER is true."
+    )
+    named = f"{remote.model or 'remote'} at {host}, spoken to in the style {remote.style}. {asked}"
+    if remote.api_key and url.scheme == "http" and not _is_this_machine(host):
+        sentence = f"{named} Its key and every passage go there unencrypted, over http."
+        return Finding(topic, "warn", sentence, "Give MODAL_RERANK_URL an address that begins with https.")
+    try_it = "It was not asked now. To try it: python -m rag search QUESTION --reranker remote"
+    return Finding(topic, "ok", named, try_it)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _cache_findings(place: Place, models: Sequence[InstalledModel]) -> tuple[Finding, ...]:
@@ -180,3 +212,22 @@ def _threads_finding(settings: Settings, cores: int) -> Finding:
         return Finding("threads", "ok", f"{settings.threads} of {cores} usable cores.")
     sentence = f"RAG_THREADS is {settings.threads}, but this process may use only {cores} cores."
     return Finding("threads", "warn", sentence, f"Unset RAG_THREADS, or set it to {cores} at most.")
+
+
+def _queue_finding(settings: Settings) -> Finding:
+    slots = slots_for(settings.threads)
+    sentence = f"{counted(slots, 'question')} at a time; at most {settings.queue} more may wait (RAG_QUEUE)."
+    return Finding("queue", "ok", sentence)
+
+
+def _key_finding(settings: Settings) -> Finding:
+    topic, added = "API key", ", ".join(settings.added_hosts)
+    if settings.api_key:
+        return Finding(topic, "ok", "The HTTP routes want the key in RAG_API_KEY. The page wants none.")
+    if added:
+        sentence = (
+            f"RAG_ALLOWED_HOSTS adds {added}, and RAG_API_KEY is not set: who reaches it may do anything."
+        )
+        remedy = "Set RAG_API_KEY for the HTTP routes. The page needs a proxy with a password before it."
+        return Finding(topic, "warn", sentence, remedy)
+    return Finding(topic, "ok", "The HTTP routes want no key, and answer to this machine's own names only.")

@@ -45,8 +45,8 @@ class Gate:
         return self._in_use
 
     @contextmanager
-    def turn(self, pulse: Pulse | None = None) -> Iterator[None]:
-        """Wait for a turn, and have it while the body runs.
+    def turn(self, pulse: Pulse | None = None) -> Iterator[bool]:
+        """Wait for a turn, and have it while the body runs; yield whether there was a wait.
 
         While it waits, `pulse` hears how many are before it; what `pulse` raises gives up its place.
         Raises BusyError when the queue is full, or after a minute in it.
@@ -56,7 +56,7 @@ class Gate:
             self._wait(called, pulse)
         began = time.perf_counter()
         try:
-            yield
+            yield called is not None
         finally:
             self._leave(time.perf_counter() - began)
 
@@ -68,8 +68,8 @@ class Gate:
                 return None
             if len(self._waiting) >= self.queue:
                 message = (
-                    f"The server is busy: {self.queue} questions are waiting, which is as many as may wait "
-                    "(RAG_QUEUE). Ask again in a moment."
+                    f"The server is busy: as many questions wait as may wait, {self.queue} (RAG_QUEUE). "
+                    "Ask again in a moment."
                 )
                 raise BusyError(message, retry_after_s=self._wait_estimate_s())
             called = threading.Event()

@@ -71,6 +71,10 @@ class Library:
         """Return the names of the collections, sorted."""
         return self.store.collections()
 
+    def filled(self) -> tuple[str, ...]:
+        """Return the names of the collections that hold a document, sorted."""
+        return self.store.filled()
+
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
         """Return the documents of `collection`, in order of name; none for one that does not exist."""
         return self.store.documents(collection)

@@ -172,7 +172,8 @@ class Pipeline:
                 job.watch.since_start("queue")
                 scorer = local
                 if max_tokens is not None:
-                    passages = [local.cut(passage, max_tokens) for passage in passages]
+                    with job.watch.stage("tokenize"):
+                        passages = [local.cut(passage, max_tokens) for passage in passages]
                 scores = local.score(job.question, passages, watch=job.watch, pulse=pulse)
                 job.tell(_cut("reranker", local.query_tokens_unread(job.question)))
         if not remote and "rerank" in self._standing:
@@ -247,10 +248,11 @@ class _Job:
 
     @contextmanager
     def waiting(self, gate: Gate) -> Iterator[None]:
-        """Have a further turn at `gate`; the wait for it is another stage `queue`."""
+        """Have a further turn at `gate`; a wait for it is another stage `queue`."""
         before = self.watch.elapsed_s
-        with gate.turn(self.pulse):
-            self.watch.note("queue", self.watch.elapsed_s - before)
+        with gate.turn(self.pulse) as waited:
+            if waited:
+                self.watch.note("queue", self.watch.elapsed_s - before)
             yield
 
 

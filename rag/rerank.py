@@ -4,10 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from rag.models.outputs import Output, logit
-from rag.models.session import OnnxModel
+from rag.models.session import Encoded, OnnxModel
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit
 from rag.score_cache import ScoreCache, pair_keys
 from rag.timing import Pulse, Stopwatch
+
+_ENCODE_BLOCK = 50  # passages
 
 # About as long as a chunk, so that the first real pair finds its memory already there.
 _CHUNK_LONG = "Before the first question, the model reads a text as long as any chunk. " * 14
@@ -107,7 +109,7 @@ class Reranker(Scorer):
             if self._cache is not None:
                 known = self._cache.get(keys)
             missing = [i for i, score in enumerate(known) if score is None]
-            pairs = self._model.encode_pairs(query, [passages[i] for i in missing])
+            pairs = self._encoded(query, [passages[i] for i in missing], pulse)
             fed = sum(len(pair.encoding.ids) for pair in pairs)
             counts.items, counts.tokens = len(missing), fed
         with watch.stage("score") as counts:
@@ -120,6 +122,15 @@ class Reranker(Scorer):
             counts.items, counts.cached = len(scores), len(scores) - len(missing)
             counts.tokens, counts.cold = fed, cold and bool(missing)
         return scores
+
+    def _encoded(self, query: str, passages: Sequence[str], pulse: Pulse | None) -> list[Encoded]:
+        """Return the pairs as the model is fed them; many long ones take seconds, so `pulse` is heard."""
+        encoded: list[Encoded] = []
+        for at in range(0, len(passages), _ENCODE_BLOCK):
+            if pulse and at:
+                pulse("score", 0, len(passages))
+            encoded += self._model.encode_pairs(query, passages[at : at + _ENCODE_BLOCK])
+        return encoded
 
     def _logit(self, output: Output) -> float:
         return logit(output, self._reading)

@@ -65,6 +65,14 @@ class Store:
         """Return the names of the collections, sorted."""
         return tuple(state.name for state in self.states())
 
+    def filled(self) -> tuple[str, ...]:
+        """Return the names of the collections that hold a document, sorted."""
+        rows = self._db.read(
+            """SELECT name FROM collections
+               WHERE EXISTS (SELECT 1 FROM documents WHERE collection = collections.key) ORDER BY name"""
+        )
+        return tuple(name for (name,) in rows)
+
     def states(self) -> tuple[CollectionState, ...]:
         """Return every collection's state, in order of name."""
         return tuple(_state(row) for row in self._db.read(f"{_STATE} ORDER BY name"))

@@ -70,10 +70,10 @@ def summary(result: SearchResult, top_k: int) -> str:
 
 def stage_counts(stage: StageTime) -> str:
     """Return what a stage worked on, such as "30 pairs, 5,412 tokens"; empty where nothing is counted."""
-    nouns = {"search": "hits", "tokenize": "pairs", "score": "pairs", "sort": "pairs", "network": "pairs"}
+    nouns = {"search": "hit", "tokenize": "pair", "score": "pair", "sort": "pair", "network": "pair"}
     if stage.stage not in nouns:
         return ""
-    parts = [f"{stage.items:,} {nouns[stage.stage]}"]
+    parts = [counted(stage.items, nouns[stage.stage])]
     if stage.tokens:
         parts.append(f"{stage.tokens:,} tokens")
     return ", ".join(parts)

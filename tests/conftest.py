@@ -1,18 +1,14 @@
 """What several test modules share: sample data, the real models, and the real server in a real browser."""
 
-import json
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from api_client import Server
 from machine import Machine
+from servers import ROOT, environment, serving
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
@@ -24,7 +20,6 @@ from rag.service import Service, build, load_model, open_library
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -35,8 +30,6 @@ CHROMIUM_ARGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-START_TIMEOUT_S = 90
-STOP_TIMEOUT_S = 10
 
 
 @pytest.fixture(scope="session")
@@ -85,29 +78,26 @@ def library(embedders: Embedders, tmp_path: Path) -> Iterator[Library]:
 @pytest.fixture(scope="session")
 def server_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of the real server: a library and a model cache of its own, both empty at first."""
-    home = tmp_path_factory.mktemp("server")
-    # The settings of whoever runs the tests must not reach the server under test.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "STREAMLIT_"))}
-    own = {"RAG_HOME": str(home / "library"), "RAG_MODEL_CACHE": str(home / "models")}
-    return kept | own | {"PYTHONUNBUFFERED": "1"}
+    return environment(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="session")
-def base_url(server_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the real server's output goes."""
+    return tmp_path_factory.mktemp("log") / "server.log"
+
+
+@pytest.fixture(scope="session")
+def base_url(server_env: dict[str, str], server_log: Path) -> Iterator[str]:
     """The address of the real server, ready."""
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("log") / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(command, cwd=ROOT, env=server_env, stdout=out, stderr=subprocess.STDOUT) as server,
-    ):
-        try:
-            _wait_until_ready(server, url, log)
-            yield url
-        finally:
-            _stop(server)
+    with serving(server_env, server_log) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def server(base_url: str) -> Server:
+    """A client of the real server."""
+    return Server(base_url.removeprefix("http://"))
 
 
 @pytest.fixture(scope="session")
@@ -131,35 +121,3 @@ def page(browser: "Browser", base_url: str) -> "Iterator[Page]":
         visit.set_default_timeout(15_000)
         visit.goto(base_url)
         yield visit
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not _is_ready(url):
-        if server.poll() is not None or time.monotonic() > deadline:
-            ended = f"ended with {server.returncode}" if server.poll() is not None else "was never ready"
-            pytest.fail(f"The server {ended}. Its log:\n{log.read_text(errors='replace')}", pytrace=False)
-        time.sleep(0.1)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        # The server answers while its models load, but only when they have loaded.
-        with urllib.request.urlopen(f"{url}/healthz", timeout=START_TIMEOUT_S) as answer:
-            return isinstance(json.load(answer), dict)
-    except (OSError, ValueError):
-        return False
-
-
-def _stop(server: "subprocess.Popen[bytes]") -> None:
-    server.terminate()
-    try:
-        server.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        server.kill()

@@ -1,7 +1,6 @@
-"""The HTTP routes of the real server keep their contract, and answer nonsense with an error, not a crash."""
+"""`/api/query` and `/healthz` of the real server keep their contract."""
 
 import asyncio
-import http.client
 import json
 import math
 import os
@@ -9,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Coroutine, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from api_client import Server, error_message
+from servers import ROOT
 from starlette.routing import Route, Router
 
 from rag.api.routes import api_routes
@@ -24,7 +24,6 @@ from rag.parse import parse
 from rag.service import Service
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[1]
 QUESTION = "How long does the dough rest?"
 STAGES = {"queue", "embed", "search", "tokenize", "score", "sort"}
 PLACE = {"chunk_id", "document_id", "document", "page", "headings", "start", "end", "text", "cosine"}
@@ -40,65 +39,24 @@ TEXTS = {
     "paper.txt": "A watermark tells the age of an old sheet of paper.",
     "letters.txt": "Città, più, perché, naïve, Œuvre, Straße, 中文, 🎉.",
 }
-NO_COUNTS: list[object] = [0, -1, 1001, 10**400, 2.5, math.inf, math.nan, "10", True, False, [10], {}]
+NO_COUNTS: list[object] = [0, -1, 1001, 10**400, 2.5, "10", True, False, [10], {}]
 NO_STRINGS: list[object] = [7, True, 1.5, ["default"], {"name": "default"}]
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: Any
-
-
-@dataclass(frozen=True)
-class Server:
-    """A client of the server at `netloc`."""
-
-    netloc: str
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        *,
-        content_type: str | None = "application/json",
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        connection = http.client.HTTPConnection(self.netloc, timeout=60)
-        sent = dict(headers or {})
-        if body is not None and content_type:
-            sent["Content-Type"] = content_type
-        try:
-            connection.request(method, path, body, sent)
-            response = connection.getresponse()
-            data = response.read()
-        finally:
-            connection.close()
-        is_json = response.headers.get_content_type() == "application/json"
-        return Answer(response.status, response.headers, json.loads(data) if is_json and data else data)
-
-    def query(self, **fields: object) -> Answer:
-        return self.send("POST", "/api/query", json.dumps(fields).encode())
-
-
 @pytest.fixture(scope="module")
-def server_home(base_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The RAG_HOME of the server, which has made its library by now."""
-    assert base_url
-    (home,) = tmp_path_factory.getbasetemp().glob("server[0-9]/library")
-    return home
+def server_home(server_env: dict[str, str]) -> Path:
+    """The RAG_HOME of the server."""
+    return Path(server_env["RAG_HOME"])
 
 
-@pytest.fixture(scope="module")
-def server(base_url: str, server_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """The server; another process has put `TEXTS` into its default collection while it ran."""
+@pytest.fixture(scope="module", autouse=True)
+def texts(server: Server, server_home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """While the server runs, another process puts `TEXTS` into its default collection."""
+    assert server.send("GET", "/healthz").status == 200
     folder = tmp_path_factory.mktemp("texts")
     for name, text in TEXTS.items():
         (folder / name).write_text(text, encoding="utf-8")
     ingest(server_home, [folder])
-    return Server(base_url.removeprefix("http://"))
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +79,6 @@ def ingest(home: Path, paths: Sequence[Path], *options: str) -> None:
     )
 
 
-def assert_is_error(got: Answer, *statuses: int) -> str:
-    """Assert that `got` is an error as every route spells it; return its message."""
-    assert got.status in statuses, (got.status, got.body)
-    assert isinstance(got.body, dict), "not JSON"
-    assert got.body.keys() == {"error"}
-    assert got.body["error"].keys() == {"type", "message"}
-    assert got.body["error"]["message"]
-    return str(got.body["error"]["message"])
-
-
 def test_healthz_says_ready_and_which_models(server: Server) -> None:
     got = server.send("GET", "/healthz")
     assert (got.status, got.body["status"]) == (200, "ok")
@@ -142,16 +90,10 @@ def test_healthz_says_ready_and_which_models(server: Server) -> None:
     assert got.body["notices"] == [], "no model stands in for another"
 
 
-def test_another_host_name_gets_no_answer(server: Server) -> None:
-    got = server.send("POST", "/api/query", b'{"query": "x"}', headers={"Host": "elsewhere.example"})
-    assert got.status == 400
-    assert server.send("GET", "/healthz", headers={"Host": "localhost"}).status == 200
-
-
 def test_healthz_does_not_wait_for_questions(server: Server) -> None:
     with ThreadPoolExecutor(24) as clients:
-        # Long, all different, and more than the threads that answer them.
-        asked = [clients.submit(server.query, query=f"{n} why " * 300) for n in range(24)]
+        # All different, and more than are answered at once.
+        asked = [clients.submit(server.query, query=f"{n} why " * 5) for n in range(24)]
         while not any(question.done() for question in asked):
             assert server.send("GET", "/healthz").status == 200
         waiting = sum(not question.done() for question in asked)
@@ -289,7 +231,7 @@ def test_a_running_server_sees_what_another_process_adds(
     server: Server, server_home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "late.txt").write_text("The ferry leaves at noon.")
-    assert_is_error(server.query(query="ferry", collection="late"), 404)
+    error_message(server.query(query="ferry", collection="late"), 404)
     ingest(server_home, [tmp_path / "late.txt"], "--collection", "late")
     hits = server.query(query="ferry", collection="late").body["retrieved"]
     assert [hit["document"] for hit in hits] == ["late.txt"]
@@ -303,31 +245,6 @@ def test_questions_asked_at_once_are_all_answered_alike(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"query=dough",
-        b'{"query": "dough"} {}',
-        b'{"query": "\xff\xfe"}',
-        b'{"query": "dou\x00gh"}',
-        b"\x00\x00\x00",
-        b"[" * 100_000,
-        b'{"query":' * 50_000,
-        b'{"query": "dough", "top_k": ' + b"9" * 5000 + b"}",
-    ],
-    ids=["empty", "cut", "form", "two", "not utf-8", "raw nul", "nuls", "deep list", "deep object", "digits"],
-)
-def test_a_body_that_is_not_json_is_malformed(server: Server, body: bytes) -> None:
-    assert_is_error(server.send("POST", "/api/query", body), 400)
-
-
-@pytest.mark.parametrize("body", [b"[]", b"null", b"true", b"1e999", b'"dough"', b'[{"query": "dough"}]'])
-def test_json_that_is_no_object_is_invalid(server: Server, body: bytes) -> None:
-    assert "object" in assert_is_error(server.send("POST", "/api/query", body), 422)
-
-
-@pytest.mark.parametrize(
     ("fields", "named"),
     [
         ({}, "query"),
@@ -336,7 +253,7 @@ def test_json_that_is_no_object_is_invalid(server: Server, body: bytes) -> None:
         ({"query": True}, "query"),
         ({"query": ["dough"]}, "query"),
         ({"query": {"text": "dough"}}, "query"),
-        ({"query": ""}, "empty"),
+        ({"query": ""}, "query"),
         ({"query": " \n\u200b\x00"}, "empty"),
         ({"query": "x" * 4001}, "4,001"),
         *[
@@ -354,28 +271,7 @@ def test_json_that_is_no_object_is_invalid(server: Server, body: bytes) -> None:
     ],
 )
 def test_a_field_that_cannot_be_used_is_named(server: Server, fields: dict[str, object], named: str) -> None:
-    assert named in assert_is_error(server.query(**fields), 422)
-
-
-@pytest.mark.parametrize("field", ["query", "collection", "document_id", "retriever", "reranker"])
-@pytest.mark.parametrize(
-    "value",
-    [
-        "\x00",
-        "\ud800",
-        "a\udfff\ud800z",
-        "\u202e\ufffe",
-        "../../etc/passwd",
-        "'; DROP TABLE chunks; --",
-        "x" * 90_000,
-    ],
-    ids=["nul", "surrogate", "surrogates", "invisible", "path", "sql", "long"],
-)
-def test_a_hostile_string_is_at_worst_refused(server: Server, field: str, value: str) -> None:
-    got = server.query(**{"query": "dough", "retrieve_k": 1, field: value})
-    if got.status != 200:
-        assert_is_error(got, 404, 422)
-    assert "passwd:" not in str(got.body)
+    assert named in error_message(server.query(**fields), 422)
 
 
 @pytest.mark.parametrize(
@@ -387,52 +283,7 @@ def test_a_hostile_string_is_at_worst_refused(server: Server, field: str, value:
     ],
 )
 def test_what_is_not_there_is_not_found(server: Server, fields: dict[str, str], named: str) -> None:
-    assert named in assert_is_error(server.query(query="dough", **fields), 404)
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing", "/api/query/", "/api/query/more"])
-def test_an_unknown_route_is_not_the_page(server: Server, method: str, path: str) -> None:
-    assert_is_error(server.send(method, path), 404)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "right"),
-    [
-        *[(method, "/api/query", "POST") for method in ("GET", "PUT", "PATCH", "DELETE")],
-        *[(method, "/healthz", "GET") for method in ("POST", "DELETE")],
-    ],
-)
-def test_a_wrong_method_is_told_the_right_one(server: Server, method: str, path: str, right: str) -> None:
-    got = server.send(method, path)
-    assert right in assert_is_error(got, 405)
-    assert got.headers["Allow"] == right
-
-
-def test_a_body_over_the_limit_is_refused(server: Server) -> None:
-    assert_is_error(server.send("POST", "/api/query", b" " * 1_000_001), 413)
-
-
-@pytest.mark.parametrize(
-    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
-)
-def test_a_body_that_does_not_call_itself_json_is_refused(server: Server, content_type: str | None) -> None:
-    body = json.dumps({"query": "dough"}).encode()
-    message = assert_is_error(server.send("POST", "/api/query", body, content_type=content_type), 415)
-    assert "application/json" in message
-
-
-def test_a_charset_beside_the_content_type_is_fine(server: Server) -> None:
-    body = json.dumps({"query": "dough"}).encode()
-    assert (
-        server.send("POST", "/api/query", body, content_type="Application/JSON; charset=utf-8").status == 200
-    )
-
-
-def test_another_site_may_not_ask_from_a_visitors_browser(server: Server) -> None:
-    asks = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
-    got = server.send("OPTIONS", "/api/query", headers=asks)
-    assert "Access-Control-Allow-Origin" not in got.headers
+    assert named in error_message(server.query(query="dough", **fields), 404)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/healthz"), ("POST", "/api/query")])
@@ -442,7 +293,7 @@ def test_a_service_that_cannot_be_built_is_unavailable_and_says_why(method: str,
 
     status, body = in_a_loop(answer_in_process(api_routes(get_service), method, path))
     assert status == 503
-    assert body == {"error": {"type": "unavailable", "message": "model.onnx is not here."}}
+    assert json.loads(body) == {"error": {"type": "unavailable", "message": "model.onnx is not here."}}
 
 
 def test_a_client_that_leaves_while_sending_is_no_accident() -> None:
@@ -450,8 +301,8 @@ def test_a_client_that_leaves_while_sending_is_no_accident() -> None:
         raise MissingModelError("Not even asked for.", model_id="m", path=Path("model.onnx"))
 
     gone = {"type": "http.disconnect"}
-    status, _ = in_a_loop(answer_in_process(api_routes(get_service), "POST", "/api/query", gone))
-    assert status == 400
+    status, body = in_a_loop(answer_in_process(api_routes(get_service), "POST", "/api/query", gone))
+    assert (status, body) == (499, b"")
 
 
 def in_a_loop(answer: Coroutine[Any, Any, T]) -> T:
@@ -462,7 +313,7 @@ def in_a_loop(answer: Coroutine[Any, Any, T]) -> T:
 
 async def answer_in_process(
     routes: Sequence[Route], method: str, path: str, event: MutableMapping[str, Any] | None = None
-) -> tuple[int, Any]:
+) -> tuple[int, bytes]:
     """Return how `routes`, without a server, answer a JSON request with the body {"query": "dough"}."""
     sent: list[Any] = []
     scope = {
@@ -480,4 +331,4 @@ async def answer_in_process(
         sent.append(message)
 
     await Router(routes)(scope, receive, send)
-    return sent[0]["status"], json.loads(sent[1]["body"])
+    return sent[0]["status"], sent[1]["body"]

@@ -156,6 +156,13 @@ def open_collection(page: "Page", name: str) -> None:
     settle(page)
 
 
+def begin_collection(page: "Page", name: str) -> None:
+    """Open a collection that does not exist yet; the uploader of the one before is gone afterwards."""
+    open_collection(page, name)
+    expect(page.get_by_role("heading", name="Begin with")).to_be_visible()
+    settle(page)
+
+
 def settle(page: "Page") -> None:
     """Wait until the page has been drawn to its end."""
     page.wait_for_timeout(50)  # a rerun that was asked for needs a moment to begin
@@ -259,13 +266,25 @@ def test_the_page_and_the_routes_share_their_scores(shelf: "Page", base_url: str
     assert answer["reranked"][0]["chunk_id"] == shown
 
 
-def test_nothing_is_asked_of_another_host_and_nothing_goes_wrong(shelf: "Page", base_url: str) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_asked_of_another_host_and_nothing_goes_wrong(
+    shelf: "Page", base_url: str, scheme: Any
+) -> None:
+    # The policy that every answer carries would turn a mistake into an error on the console.
+    policy = urllib.request.urlopen(base_url, timeout=30).headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
     traffic = Traffic()
     traffic.watch(shelf)
+    shelf.emulate_media(color_scheme=scheme)
     shelf.reload()
-    open_collection(shelf, SHELF)
+    begin_collection(shelf, f"Watched in the {scheme}")
+    upload(shelf, (f"{scheme}.txt", f"The lamp in the hall is {scheme}.".encode()))
     ask(shelf)
+    shelf.get_by_text("What the numbers mean").click()
     shelf.wait_for_timeout(500)  # what is loaded late
+    shelf.get_by_role("link", name="Models", exact=True).click()
+    expect(shelf.get_by_label("Hugging Face id")).to_be_visible()
+    shelf.wait_for_timeout(500)
     assert len(traffic.urls) > 10
     assert traffic.strangers(base_url) == []
     assert traffic.complaints == []
@@ -274,7 +293,7 @@ def test_nothing_is_asked_of_another_host_and_nothing_goes_wrong(shelf: "Page", 
 def test_hostile_text_and_file_name_are_shown_verbatim_and_do_nothing(page: "Page", base_url: str) -> None:
     traffic = Traffic()
     traffic.watch(page)
-    open_collection(page, "Hostile <b>shelf</b>")
+    begin_collection(page, "Hostile <b>shelf</b>")
     headed = f"# {HOSTILE_HEADING}\n\nA calm text."
     upload(page, (HOSTILE_NAME, HOSTILE.encode()), ("calm.md", headed.encode()))
     assert HOSTILE_NAME in str(page.get_by_test_id("stMain").text_content())

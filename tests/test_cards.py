@@ -2,15 +2,26 @@
 
 import re
 from html import escape, unescape
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results import search_result
+from results import REMOTE, search_result
 
 from rag.records import StageTime
-from rag.ui.cards import comparison, highlighted, timing_strip
+from rag.ui.cards import (
+    COSINE_HELP,
+    LOGIT_HELP,
+    RELEVANCE_HELP,
+    SIGMOID_HELP,
+    comparison,
+    highlighted,
+    meanings,
+    timing_strip,
+)
 
+ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = (
     "<script>alert(1)</script> & \"quoted\" 'too' <img src=x onerror=x> ![x](http://x) $\\LaTeX$ :red[x]"
 )
@@ -101,6 +112,43 @@ def test_both_models_are_named() -> None:
     shown = without_tags(comparison(search_result((1,)), top_k=1))
     assert "maker/embedder" in shown
     assert "maker/reranker" in shown
+
+
+def test_a_remote_reranker_is_named_with_its_host() -> None:
+    shown = without_tags(comparison(search_result((1,), relevances=(0.5,)), top_k=1))
+    assert "Reranked · remote" in shown
+    assert f"{REMOTE.id} at gpu.example.com:8443 · 1 of 1" in shown
+
+
+@pytest.mark.parametrize(
+    ("relevance", "shown"),
+    [(0.98765, "0.988"), (0.0, "0.000"), (2e-7, "2e-07"), (-2.5, "-2.500"), (7, "7.000")],
+)
+def test_without_a_logit_the_relevance_is_shown_as_it_was_given(relevance: float, shown: str) -> None:
+    html = comparison(search_result((1,), relevances=(relevance,)), top_k=1)
+    assert f"relevance {shown}" in without_tags(html)
+    assert not re.search("logit|sigmoid|read ", without_tags(html))
+
+
+def test_a_remote_result_tells_how_everything_moved() -> None:
+    shown = without_tags(comparison(search_result((3, 1, 2), relevances=(0.9, 0.8, 0.7)), top_k=2))
+    assert "1 of the top 2 is new; the first came from rank 3." in shown
+    assert "new, from 3" in shown
+
+
+def test_only_the_numbers_that_occur_are_explained() -> None:
+    assert meanings(search_result((1,))) == (COSINE_HELP, LOGIT_HELP, SIGMOID_HELP)
+    assert meanings(search_result((1,), relevances=(0.5,))) == (COSINE_HELP, RELEVANCE_HELP)
+    assert meanings(search_result((1,), rerank=False)) == (COSINE_HELP,)
+
+
+def test_every_stage_has_a_colour_and_an_explanation_of_its_own() -> None:
+    names = ("queue", "load", "embed", "search", "tokenize", "score", "sort", "network", "server")
+    style = (ROOT / "rag" / "ui" / "style.css").read_text(encoding="utf-8")
+    colours = [re.findall(rf"\.rl-bar-{name} {{ background: (#\w+); }}", style) for name in names]
+    assert len({colour for (colour,) in colours}) == len(names)
+    strip = timing_strip(search_result((1,), stages=[StageTime(name, 0.01) for name in names]))
+    assert len(set(re.findall('title="([^"]{20,})"', strip))) == len(names) + 1
 
 
 def test_without_reranking_the_left_column_stands_alone() -> None:

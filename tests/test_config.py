@@ -73,8 +73,13 @@ def test_no_key_is_shown() -> None:
 
 @pytest.mark.parametrize(
     ("environ", "preferred"),
-    [({}, False), (REMOTE, True), (REMOTE | {"USE_ONNX_RERANKER": "false"}, True)]
-    + [(REMOTE | {"USE_ONNX_RERANKER": "true"}, False), ({"USE_ONNX_RERANKER": "false"}, False)],
+    [
+        ({}, False),
+        (REMOTE, True),
+        (REMOTE | {"USE_ONNX_RERANKER": "false"}, True),
+        (REMOTE | {"USE_ONNX_RERANKER": "true"}, False),
+        ({"USE_ONNX_RERANKER": "false"}, False),
+    ],
 )
 def test_a_remote_reranker_is_preferred_unless_the_local_one_is_forced(
     environ: dict[str, str], preferred: bool
@@ -94,8 +99,14 @@ def test_an_address_that_cannot_be_asked_is_refused_and_not_repeated(url: str) -
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("RAG_REMOTE_STYLE", "openai"), ("RAG_REMOTE_TIMEOUT_S", "nan"), ("RAG_REMOTE_TIMEOUT_S", "0")]
-    + [("RAG_REMOTE_TIMEOUT_S", "soon"), ("RAG_REMOTE_MAX_BATCH", "0"), ("RAG_REMOTE_MAX_BATCH", "1001")],
+    [
+        ("RAG_REMOTE_STYLE", "openai"),
+        ("RAG_REMOTE_TIMEOUT_S", "nan"),
+        ("RAG_REMOTE_TIMEOUT_S", "0"),
+        ("RAG_REMOTE_TIMEOUT_S", "soon"),
+        ("RAG_REMOTE_MAX_BATCH", "0"),
+        ("RAG_REMOTE_MAX_BATCH", "1001"),
+    ],
 )
 def test_a_remote_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name}='{value}' cannot be used"):

@@ -12,7 +12,7 @@ import pytest
 
 from rag.__main__ import main
 from rag.cli.doctor import lines
-from rag.config import Settings, usable_cores
+from rag.config import RemoteSettings, Settings, usable_cores
 from rag.doctor import examine
 from rag.library import Library, SourceFile
 from rag.machine.capacity import (
@@ -44,11 +44,14 @@ TOPICS = (
     "packages for exporting",
     "embedder",
     "reranker",
+    "remote reranker",
     "model cache",
     "library",
     "preload",
     "memory",
     "threads",
+    "queue",
+    "API key",
 )
 
 
@@ -235,6 +238,68 @@ def test_the_containers_limit_counts_without_what_can_be_given_back(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert group_left(tmp_path) == left
+
+
+def test_without_a_remote_reranker_the_setting_is_named(tmp_path: Path) -> None:
+    (found,) = about("remote reranker", examine(settings(tmp_path)))
+    assert (found.level, "MODAL_RERANK_URL" in found.sentence) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("by_name", "said"), [(False, "It is asked first"), (True, "USE_ONNX_RERANKER is true")]
+)
+def test_a_remote_reranker_is_named_by_its_host_alone(by_name: bool, said: str, tmp_path: Path) -> None:
+    remote = RemoteSettings("https://user:hush@gpu.example.com/hidden/rerank?token=mum", api_key="sesame")
+    (found,) = about("remote reranker", examine(settings(tmp_path, remote=remote, use_onnx_reranker=by_name)))
+    assert found.level == "ok"
+    assert "gpu.example.com" in found.sentence
+    assert said in found.sentence
+    assert found.remedy.endswith("python -m rag search QUESTION --reranker remote")
+    assert not [secret for secret in ("hush", "hidden", "mum", "sesame") if secret in f"{found}"]
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "level"),
+    [
+        ("http://gpu.example.com/rerank", "sesame", "warn"),
+        ("http://10.0.0.7/rerank", "sesame", "warn"),
+        ("http://gpu.example.com/rerank", None, "ok"),
+        ("https://gpu.example.com/rerank", "sesame", "ok"),
+        ("http://localhost:8080/rerank", "sesame", "ok"),
+        ("http://127.0.0.2/rerank", "sesame", "ok"),
+        ("http://[::1]:8080/rerank", "sesame", "ok"),
+    ],
+)
+def test_a_key_that_leaves_this_machine_unencrypted_is_warned_of(
+    url: str, key: str | None, level: str, tmp_path: Path
+) -> None:
+    remote = RemoteSettings(url, api_key=key)
+    (found,) = about("remote reranker", examine(settings(tmp_path, remote=remote)))
+    assert (found.level, "https" in found.remedy) == (level, level == "warn")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "key", "level"),
+    [
+        ((), None, "ok"),
+        ((), "sesame", "ok"),
+        (("lens.example.org",), "sesame", "ok"),
+        (("lens.example.org",), None, "warn"),
+        (("*",), None, "warn"),
+    ],
+)
+def test_routes_that_others_reach_without_a_key_are_warned_of(
+    hosts: tuple[str, ...], key: str | None, level: str, tmp_path: Path
+) -> None:
+    made = settings(tmp_path, allowed_hosts=("localhost", *hosts), api_key=key)
+    (found,) = about("API key", examine(made))
+    assert found.level == level
+    assert "sesame" not in str(found)
+
+
+def test_the_queue_says_how_many_are_answered_and_how_many_wait(tmp_path: Path) -> None:
+    (found,) = about("queue", examine(settings(tmp_path, threads=8, queue=5)))
+    assert found.sentence == "2 questions at a time; at most 5 more may wait (RAG_QUEUE)."
 
 
 def test_pinned_packages_are_read_and_other_lines_left_out() -> None:

@@ -82,7 +82,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
         for name in "abc":
             visited.send(name)
         refused = visited.send("d")
-        with pytest.raises(BusyError, match="2 questions are waiting") as caught:
+        with pytest.raises(BusyError, match="as many questions wait as may wait, 2 ") as caught:
             refused.result(WAIT_S)
         assert caught.value.retry_after_s >= 1
     assert visited.entered == ["a", "b", "c"]

@@ -24,7 +24,6 @@ import sys
 opened = []
 sys.addaudithook(lambda event, args: event == "sqlite3.connect" and opened.append(args))
 
-from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 import streamlit_app
@@ -34,6 +33,7 @@ from rag.service import Service
 from rag.ui import resources
 
 handed_out = []
+answered = asyncio.Queue()
 
 
 def alive(kind):
@@ -56,7 +56,9 @@ async def serve():
     async with resources.lifespan(streamlit_app.app):
         of_the_lifespan = alive(Service)
         healthz = next(route for route in api_routes(get_service) if route.path == "/healthz")
-        await healthz.endpoint(Request({"type": "http", "method": "GET"}))
+        asked = {"type": "http", "method": "GET", "path": "/healthz", "headers": []}
+        await healthz.endpoint(asked, receive=None, send=answered.put)
+        assert (await answered.get())["status"] == 200
         await asyncio.to_thread(page)
         return {
             "of_the_lifespan": of_the_lifespan,

@@ -2,16 +2,20 @@
 
 import os
 import re
+import threading
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
 
+import misbehaving
 import pytest
 import streamlit as st
 from machine import export_copy
+from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button
+from streamlit.testing.v1.element_tree import Button, Selectbox
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.library import SourceFile
@@ -31,7 +35,7 @@ CLOCKS = ("clocks.md", b"# Clocks\n\nThe tower clock of the museum strikes every
 def one_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One library for these tests; each fills a collection of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("RAG_")]:
+        for name in [name for name in os.environ if name.startswith(SETTINGS)]:
             patch.delenv(name)
         patch.setenv("RAG_HOME", str(tmp_path_factory.mktemp("page")))
         st.cache_resource.clear()
@@ -303,6 +307,112 @@ def test_a_collection_whose_embedder_is_gone_says_so_before_anything_is_asked(
     assert ask_button(page).disabled
     assert page.file_uploader[0].disabled
     assert "cannot be searched" not in shown(visit("another shelf"))
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[misbehaving.Server]:
+    """A remote reranker that the settings name and prefer, on this machine."""
+    with misbehaving.serving() as server:
+        monkeypatch.setenv("MODAL_RERANK_URL", f"{server.url}/hidden-path/rerank")
+        monkeypatch.setenv("RAG_REMOTE_API_KEY", "sesame")
+        yield server
+        get_service().close()
+
+
+def reranker_choice(page: AppTest) -> Selectbox:
+    return page.selectbox(key=state.RERANKER)
+
+
+def test_without_a_remote_reranker_there_is_nothing_to_choose(filled: AppTest) -> None:
+    assert [choice.label for choice in filled.selectbox] == ["Collection", "Document to delete"]
+
+
+def test_a_remote_reranker_is_asked_and_named_with_its_relevances(
+    filled: AppTest, remote: misbehaving.Server
+) -> None:
+    remote.behaviour = misbehaving.slow(0.05, misbehaving.timed("20"))
+    assert reranker_choice(run(filled)).options[0] == f"remote at {remote.host}"
+    page = shown(ask(filled))
+    assert f"Reranked · remote remote at {remote.host} · 3 of 3" in page
+    assert page.count("relevance ") == 3
+    assert re.search(r"network [\d.]+ ms 3 pairs .*server 20 ms", page)
+    assert not re.search("logit |sigmoid |Logit:|took its place", page)
+    assert "Relevance: " in page
+
+
+def test_the_local_reranker_and_none_can_be_chosen_in_place_of_the_remote_one(
+    filled: AppTest, remote: misbehaving.Server
+) -> None:
+    reranker_choice(run(filled)).set_value("local")
+    assert shown(ask(filled)).count("logit ") == 3
+    reranker_choice(filled).set_value("none")
+    assert "Reranking was turned off for this question." in shown(ask(filled))
+    assert len(cards(filled)) == 3
+    assert remote.asked == []
+
+
+def test_a_preferred_remote_reranker_that_fails_is_replaced_and_the_page_says_so(
+    filled: AppTest, remote: misbehaving.Server
+) -> None:
+    remote.behaviour = misbehaving.replying({"message": "overloaded"}, 500)
+    page = shown(ask(run(filled)))
+    assert f"The remote reranker at {remote.host} was expected to answer 200" in page
+    assert f"{DEFAULT_RERANKER} on this machine took its place." in page
+    assert page.count("logit ") == 3
+
+
+def test_a_remote_reranker_that_was_asked_for_by_name_is_not_replaced(
+    filled: AppTest, remote: misbehaving.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USE_ONNX_RERANKER", "true")
+    remote.behaviour = misbehaving.replying({"message": "overloaded"}, 500)
+    assert reranker_choice(run(filled)).value == "local"
+    assert shown(ask(filled)).count("logit ") == 3
+    reranker_choice(filled).set_value("remote")
+    assert "That did not work" in shown(ask(filled))
+    assert "answered 500" in shown(filled)
+    assert cards(filled) == []
+
+
+@pytest.mark.parametrize(
+    ("forced", "said"),
+    [("", "on this machine takes its place"), ("true", "only for a question that names it")],
+)
+def test_the_models_page_says_where_the_remote_reranker_is_and_keeps_its_secrets(
+    remote: misbehaving.Server, monkeypatch: pytest.MonkeyPatch, forced: str, said: str
+) -> None:
+    monkeypatch.setenv("USE_ONNX_RERANKER", forced)
+    page = shown(run(visit().switch_page("rag/ui/pages/models.py")))
+    assert f"Remote reranker model remote at {remote.host} style cohere" in page
+    assert "time limit 30 s" in page
+    assert said in page
+    assert not re.search("hidden-path|sesame", page)
+
+
+def test_a_question_that_finds_the_queue_full_leaves_the_earlier_answer_and_says_when_to_come_again(
+    filled: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAG_QUEUE", "1")
+    monkeypatch.setenv("RAG_THREADS", "1")
+    before = times(ask(filled))
+    gate = get_service().pipeline.gate
+
+    def wait() -> None:
+        with gate.turn():
+            pass
+
+    waiting = threading.Thread(target=wait)
+    with gate.turn():
+        waiting.start()
+        while not gate.waiting:
+            time.sleep(0.01)
+        page = shown(ask(filled, "One too many?"))
+    waiting.join()
+    assert (
+        "The server is busy: 1 question waits. Ask this one again in about 1 s. Below is the answer" in page
+    )
+    assert "That did not work" not in page
+    assert times(filled) == before
 
 
 def ask_button(page: AppTest) -> Button:

@@ -251,6 +251,13 @@ def test_the_same_id_with_another_fingerprint_is_another_embedder(store: Store) 
         put(store, "b.txt", embedder=ModelInfo(MODEL.id, "n" * 64, "cpu"))
 
 
+def test_a_collection_that_was_emptied_is_there_and_not_filled(store: Store) -> None:
+    put(store, "a.txt")
+    assert store.filled() == ("c",)
+    store.delete_document("c", "id of a.txt says something")
+    assert (store.collections(), store.filled()) == (("c",), ())
+
+
 def test_a_collection_that_was_emptied_keeps_its_embedder(store: Store) -> None:
     put(store, "a.txt")
     store.delete_document("c", "id of a.txt says something")

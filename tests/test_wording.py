@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results import search_result
+from results import LOCAL, REMOTE, search_result
 
 from rag.models.manifest import Manifest, Parity, Quantization, Reading, Task
 from rag.models.progress import Progress
@@ -11,14 +11,17 @@ from rag.records import StageTime
 from rag.wording import (
     after_reranking,
     after_retrieval,
+    busy,
     bytes_in_words,
     duration,
     milliseconds,
+    named,
     parity_in_words,
     progress_in_words,
     stage_counts,
     stage_marks,
     summary,
+    underway,
 )
 
 
@@ -140,6 +143,42 @@ def test_a_stage_says_what_it_worked_on(stage: StageTime, counts: str) -> None:
 )
 def test_a_stage_admits_what_made_it_slower_or_faster(stage: StageTime, marks: tuple[str, ...]) -> None:
     assert stage_marks(stage) == marks
+
+
+@pytest.mark.parametrize(
+    ("pulse", "words"),
+    [
+        (("queue", 0, 1), "1 question is before this one."),
+        (("queue", 0, 12), "12 questions are before this one."),
+        (("score", 7, 1000), "The cross-encoder has read 7 of 1,000 candidates."),
+        (("network", 1, 3), "Waiting for the remote reranker: 1 of 3 requests answered."),
+    ],
+)
+def test_a_question_on_its_way_says_how_far_it_is(pulse: tuple[str, int, int], words: str) -> None:
+    assert underway(*pulse) == words
+
+
+@pytest.mark.parametrize(
+    ("waiting", "earlier", "words"),
+    [
+        (3, False, "The server is busy: 3 questions wait. Ask this one again in about 4 s."),
+        (1, False, "The server is busy: 1 question waits. Ask this one again in about 4 s."),
+        (
+            0,
+            True,
+            "The server is busy. Ask this one again in about 4 s. "
+            "Below is the answer to the question before.",
+        ),
+    ],
+)
+def test_a_question_that_found_no_room_is_told_when_to_come_again(
+    waiting: int, earlier: bool, words: str
+) -> None:
+    assert busy(waiting, retry_after_s=4, earlier=earlier) == words
+
+
+def test_a_remote_model_and_no_other_is_named_with_its_host() -> None:
+    assert (named(LOCAL), named(REMOTE)) == (LOCAL.id, "maker/elsewhere at gpu.example.com:8443")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Read a request's JSON: within limits, and into the fields that its route wants."""
 
-import re
 from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -11,9 +10,9 @@ from rag.api.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH
 
 T = TypeVar("T")
 
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_BRACKETS = b"[]{}"
-_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_MARKS = b'[]{}"'
+_ALL_BUT_MARKS = bytes(set(range(256)) - set(_MARKS))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 def require_json(request: Request) -> None:
@@ -64,10 +63,21 @@ def _sentence(exc: msgspec.ValidationError, fields: object) -> str:
 
 def _is_shallow(body: bytes) -> bool:
     """Return whether `body`, which is JSON, is nested no deeper than it may be."""
-    brackets = _STRINGS.sub(b"", body).translate(None, _ALL_BUT_BRACKETS)
+    brackets = _brackets(body)
     for _ in range(MAX_JSON_DEPTH):
         if not brackets:
             return True
         # Each round takes away the innermost level, at the speed of a search.
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = brackets.replace(b"[]", b"")
     return not brackets
+
+
+def _brackets(body: bytes) -> bytes:
+    """Return the brackets that stand outside the strings of `body`, which is JSON, as square ones.
+
+    The whole process stands still meanwhile, so this goes at the speed of a search, too.
+    """
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Where two quotation marks are neighbours now, a string is empty, or two may as well be one.
+    marks = unescaped.translate(_ONE_KIND, _ALL_BUT_MARKS).replace(b'""', b"")
+    return b"".join(marks.split(b'"')[::2])

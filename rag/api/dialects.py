@@ -19,7 +19,8 @@ from rag.records import PairScore
 
 Text = Annotated[str, Meta(max_length=MAX_PASSAGE_CHARS)]
 ModelName = Annotated[str, Meta(max_length=MAX_MODEL_CHARS)]
-AtLeastOne = Annotated[int, Meta(ge=1)]
+# The description must not promise more than JSON's reader takes for a whole number.
+AtLeastOne = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
 class TextObject(Struct):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from pathlib import PurePosixPath
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -12,22 +13,22 @@ from starlette.types import Message, Receive
 from rag.api.desk import Desk
 from rag.api.errors import RefusedError
 from rag.api.http import Operation, Parameter, json_answer
-from rag.api.limits import MAX_UPLOAD_FILES, UPLOAD_BODY_FILES
+from rag.api.limits import MAX_ID_CHARS, MAX_UPLOAD_FILES, UPLOAD_BODY_FILES
 from rag.api.schemas import (
     CollectionBody,
     DeleteAnswer,
     DeletedDocument,
     DocumentsAnswer,
     UploadAnswer,
-    collection_or_default,
 )
+from rag.config import DEFAULT_COLLECTION
 from rag.errors import LibraryError
 from rag.library import SourceFile
 from rag.names import MAX_COLLECTION_CHARS, check_collection_name
 from rag.service import Service
 
 _COLLECTION = Parameter("collection", "query", "default: the collection 'default'", MAX_COLLECTION_CHARS)
-_ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", 200)
+_ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", MAX_ID_CHARS)
 _FORM_OVERHEAD_BYTES = 1_000_000  # the parts' heads, and a field or two
 
 
@@ -81,6 +82,9 @@ def deletion(desk: Desk) -> Operation:
 
     async def answer(request: Request) -> Response:
         document_id, collection = request.path_params["id"], _collection(request)
+        if len(document_id) > MAX_ID_CHARS:
+            message = f"A document's id has at most {MAX_ID_CHARS} characters, found {len(document_id):,}."
+            raise RefusedError(422, "invalid", message)
         return json_answer(await desk.library(partial(_delete, document_id, collection)))
 
     return Operation(
@@ -94,8 +98,8 @@ def deletion(desk: Desk) -> Operation:
 
 def _collection(request: Request, field: object = None) -> str:
     """Return the collection that the address names, or else the form's `field`."""
-    named = request.query_params.get("collection") or (field if isinstance(field, str) else None)
-    name = collection_or_default(named)
+    asked = request.query_params.get("collection", field)
+    name = asked if isinstance(asked, str) else DEFAULT_COLLECTION
     try:
         check_collection_name(name)
     except LibraryError as exc:
@@ -135,7 +139,7 @@ def _counting(receive: Receive, most_bytes: int) -> Receive:
 
 def _listing(collection: str, service: Service) -> DocumentsAnswer:
     library = service.library
-    held = {name: library.documents(name) for name in {*library.collections(), collection}}
+    held = {name: library.documents(name) for name in {*library.filled(), collection}}
     return DocumentsAnswer(
         collection,
         held[collection],
@@ -158,7 +162,9 @@ def _upload(form: FormData, collection: str, service: Service) -> UploadAnswer:
 def _files(form: FormData) -> Iterable[SourceFile]:
     for _, part in form.multi_items():
         if isinstance(part, UploadFile):
-            yield SourceFile(part.filename or "", part.size or 0, part.file.read)
+            # A form may name a file with its path on the sender's machine, which is nobody's business.
+            name = PurePosixPath(part.filename or "").name
+            yield SourceFile(name, part.size or 0, part.file.read)
 
 
 def _delete(document_id: str, collection: str, service: Service) -> DeleteAnswer:

@@ -4,6 +4,7 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPMethod
 from urllib.parse import urlsplit
 
 import msgspec
@@ -50,7 +51,12 @@ class Access:
         except ValueError:
             return False
         # A proxy may have changed the Host header; then the origin's name is one that was allowed.
-        return parts.netloc == request.headers.get("host") or host in self.hosts
+        return parts.netloc == request.headers.get("host") or any(_covers(name, host) for name in self.hosts)
+
+
+def _covers(name: str, host: str) -> bool:
+    """Return whether `name` is this host, or *.example.org and covers it; "*" covers no page."""
+    return host == name or (name.startswith("*.") and host.endswith(name[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,8 @@ class Resource:
             await response(scope, receive, send)
         finally:
             if self._observe:
-                method = request.method if self._operation(request) else "other"
+                # Any word may stand where a method should, but not each is worth a figure of its own.
+                method = request.method if request.method in HTTPMethod.__members__ else "other"
                 self._observe(self.path, method, status, time.perf_counter() - began)
 
     async def _answer(self, request: Request) -> Response:

@@ -9,6 +9,7 @@ MAX_JSON_DEPTH = 32
 MAX_PASSAGES = MAX_RETRIEVE_K
 MAX_PASSAGE_CHARS = 100_000
 MAX_MODEL_CHARS = 300
+MAX_ID_CHARS = 200
 MAX_UPLOAD_FILES = 100
 MAX_UPLOADS = 4  # requests at once; each has its files on disk meanwhile
 UPLOAD_BODY_FILES = 4  # an upload's body may be as large as this many of the largest files

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from rag.api.limits import MAX_ID_CHARS, MAX_MODEL_CHARS
 from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K
 from rag.names import MAX_COLLECTION_CHARS
 from rag.question import MAX_QUERY_CHARS
@@ -21,11 +22,11 @@ class QueryRequest(Struct):
 
     query: Query
     collection: Name | None = None
-    document_id: Annotated[str, Meta(max_length=200)] | None = None
+    document_id: Annotated[str, Meta(max_length=MAX_ID_CHARS)] | None = None
     retrieve_k: Depth | None = None
     top_k: Depth | None = None
     retriever: Literal["dense"] | None = None
-    reranker: Annotated[str, Meta(max_length=300)] | None = None
+    reranker: Annotated[str, Meta(max_length=MAX_MODEL_CHARS)] | None = None
     answer: Literal[False] | None = None
 
 

@@ -9,7 +9,9 @@ from rag.wording import (
     Movement,
     after_reranking,
     after_retrieval,
+    is_remote,
     milliseconds,
+    named,
     stage_counts,
     stage_marks,
     summary,
@@ -26,15 +28,21 @@ LOGIT_HELP = (
 SIGMOID_HELP = (
     "Sigmoid of the logit: the same order squeezed into 0 to 1, for display only. Not a probability."
 )
+RELEVANCE_HELP = (
+    "Relevance: the score as the remote reranker gave it; it tells no logit. The order on this side is by "
+    "relevance."
+)
 
 _STAGE_HELP = {
-    "queue": "From the question's arrival: waiting for the ones before it.",
+    "queue": "From the question's arrival: waiting for those before it. A remote reranker has a queue too.",
     "load": "The collection's index comes into memory, or up to date with its documents.",
     "embed": "The embedder turns the question into a vector.",
     "search": "FAISS finds the nearest chunks.",
     "tokenize": "Question and chunks become tokens, pair by pair.",
     "score": "The cross-encoder reads every pair.",
-    "sort": "The pairs are put in order of their logits.",
+    "sort": "The pairs are put in order of their scores.",
+    "network": "The round trip to the remote reranker, less what that says it took itself, if it says so.",
+    "server": "The remote reranker's own time, as it reports it.",
 }
 # A text of this size needs no folding.
 _SHORT_CHARS, _SHORT_LINES = 250, 5
@@ -69,16 +77,24 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
         _card(hit.passage, hit.rank, after_reranking(hit, top_k), scores=_rerank_scores(hit), mark=mark)
         for hit in result.reranked[:top_k]
     ]
-    reranker_id = result.reranker.id if result.reranker else "off"
+    reranker = named(result.reranker) if result.reranker else "off"
+    kind = "remote" if result.reranker and is_remote(result.reranker) else "cross-encoder"
     notices = "".join(map(_notice, result.notices))
     return (
         f'<div class="rl"><p class="rl-summary">{escape(summary(result, top_k))}</p>{notices}'
         f"{timing_strip(result)}"
         '<div class="rl-columns">'
         f"{_column('Retrieved · FAISS', result.embedder.id, left, len(result.retrieved))}"
-        f"{_column('Reranked · cross-encoder', reranker_id, right, len(result.reranked))}"
+        f"{_column(f'Reranked · {kind}', reranker, right, len(result.reranked))}"
         "</div></div>"
     )
+
+
+def meanings(result: SearchResult) -> tuple[str, ...]:
+    """Return what each number on the cards of `result` means."""
+    if any(hit.logit is None for hit in result.reranked):
+        return (COSINE_HELP, RELEVANCE_HELP)
+    return (COSINE_HELP, LOGIT_HELP, SIGMOID_HELP) if result.reranked else (COSINE_HELP,)
 
 
 def notice(sentence: str) -> str:
@@ -152,18 +168,20 @@ def _text(text: str, mark: re.Pattern[str]) -> str:
 
 def _rerank_scores(hit: RerankedHit) -> str:
     read = ""
-    if hit.tokens_read < hit.tokens:
+    if hit.is_cut:
         read = _number("read", f"{hit.tokens_read} of {hit.tokens} tokens", "The rest did not fit the model.")
+    if hit.logit is None:
+        return read + _number("relevance", _shown(hit.score), RELEVANCE_HELP)
     return (
         read
         + _number("logit", f"{hit.logit:.3f}", LOGIT_HELP)
-        + _number("sigmoid", _sigmoid(hit.score), SIGMOID_HELP)
+        + _number("sigmoid", _shown(hit.score), SIGMOID_HELP)
     )
 
 
-def _sigmoid(score: float) -> str:
+def _shown(score: float) -> str:
     # A score that is not 0 is not shown as 0.
-    return f"{score:.3f}" if score >= 0.0005 else f"{score:.0e}"
+    return f"{score:.3f}" if score == 0 or abs(score) >= 0.0005 else f"{score:.0e}"
 
 
 def _number(name: str, value: str, help_text: str) -> str:

@@ -48,7 +48,7 @@ def result(found: SearchResult, *, top_k: int) -> None:
     """Draw both rankings, the sentence above them and the times."""
     st.html(cards.comparison(found, top_k=top_k))
     with st.expander("What the numbers mean", icon=":material/help:"):
-        for text in (cards.COSINE_HELP, cards.LOGIT_HELP, cards.SIGMOID_HELP):
+        for text in cards.meanings(found):
             st.text(text)
         st.text(
             "Times were measured in this very run. “cold” marks a model's first use, “cached” a score "

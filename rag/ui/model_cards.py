@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 
+from rag.config import RemoteSettings
 from rag.jobs import Job, Report
 from rag.machine.places import Place
 from rag.models.cache import InstalledModel
 from rag.models.catalog import CatalogEntry, Preset
 from rag.models.manifest import FORMS
+from rag.records import ModelInfo
 from rag.service import Loaded
-from rag.wording import bytes_in_words, duration, parity_in_words
+from rag.wording import bytes_in_words, duration, named, parity_in_words
 
 TASKS = {"rerank": "Reranker", "embed": "Embedder"}
 LANGUAGES = {
@@ -107,6 +109,24 @@ def reranker_in_use(model: InstalledModel | None, loaded: Loaded, now: datetime)
         "Reranker",
         facts([("model", loaded.reranker.id), ("loaded", f"{since}, in {duration(loaded.seconds)}"), *lies]),
     )
+
+
+def remote_reranker(remote: ModelInfo, settings: RemoteSettings, *, preferred: bool, local_id: str) -> str:
+    """Return where the remote reranker is, when it is asked, and what happens when it fails."""
+    if preferred:
+        asked = "for every question that names no reranker"
+        fails = f"{local_id} on this machine takes its place, and the answer says so"
+    else:
+        asked = "only for a question that names it: USE_ONNX_RERANKER is true"
+        fails = "the question gets an error and no result"
+    rows = [
+        ("model", named(remote)),
+        ("style", settings.style),
+        ("asked", asked),
+        ("time limit", f"{settings.timeout_s:g} s for a question, all tries together"),
+        ("if it fails", fails),
+    ]
+    return _model("Remote reranker", facts(rows))
 
 
 def embedders_in_use(rows: Iterable[tuple[str, str, bool]], default_id: str) -> str:

@@ -35,6 +35,12 @@ def in_use(service: Service, shelf: Shelf) -> None:
         model = shelf.with_fingerprint(loaded.reranker.sha256)
         st.html(model_cards.reranker_in_use(model, loaded, datetime.now(UTC)))
         model_controls.keep_reranker(service)
+    remote, how = service.pipeline.remote, service.settings.remote
+    if remote and how:
+        preferred = service.settings.prefers_remote
+        with one.container(border=True, key="remote_reranker"):
+            local_id = service.reranker.info.id
+            st.html(model_cards.remote_reranker(remote.info, how, preferred=preferred, local_id=local_id))
     with other.container(border=True, height="stretch", key="embedders_in_use"):
         st.html(model_cards.embedders_in_use(rows, default.id))
         running = [job for job in service.jobs.all() if job.running and job.key.kind == "reembed"]

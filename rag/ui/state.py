@@ -1,5 +1,6 @@
 """The keys of the session's state, and the only code that writes them."""
 
+import threading
 from collections.abc import Sequence
 
 import streamlit as st
@@ -9,9 +10,11 @@ from rag.jobs import JobKey
 from rag.models.once import ExportRequest
 from rag.parse.clean import clean
 from rag.records import DocumentInfo, FileOutcome, ModelInfo, SearchResult
+from rag.wording import is_remote
 
 QUESTION = "question"
 RETRIEVE_K = "retrieve_k"
+RERANKER = "reranker"
 TOP_K = "top_k"
 COLLECTION = "collection"
 DOCUMENT = "document"
@@ -28,6 +31,7 @@ _RESULT = "result"
 _OUTCOMES = "outcomes"
 _UPLOADS = "uploads"
 _ASKED = "asked"
+_ASKING = "asking"
 _OPEN_NEXT = "open_next"
 _OTHER_EXPORT = "other_export"
 
@@ -45,6 +49,12 @@ def take_asked() -> bool:
     return bool(st.session_state.pop(_ASKED, False))
 
 
+def asking() -> threading.Lock:
+    """Return what the session's runs hold while they ask, one at a time."""
+    lock: threading.Lock = st.session_state.setdefault(_ASKING, threading.Lock())
+    return lock
+
+
 def keep_result(result: SearchResult | None, documents: Sequence[DocumentInfo] = ()) -> None:
     """Keep the last result, and what it was found in, so that a rerun draws it without asking again."""
     st.session_state[_RESULT] = result and (result, tuple(documents))
@@ -56,10 +66,11 @@ def last_result(collection: str) -> SearchResult | None:
     return result if result and result.collection == collection else None
 
 
-def is_superseded(reranker: ModelInfo) -> bool:
-    """Return whether the last result was ordered by another reranker than this one."""
+def is_superseded(local: ModelInfo) -> bool:
+    """Return whether the last result was ordered by another local reranker than this one."""
     result, _ = st.session_state.get(_RESULT) or (None, ())
-    return bool(result and result.reranker and result.reranker.sha256 != reranker.sha256)
+    scored_by = result and result.reranker
+    return bool(scored_by and not is_remote(scored_by) and scored_by.sha256 != local.sha256)
 
 
 def is_outdated(documents: Sequence[DocumentInfo]) -> bool:

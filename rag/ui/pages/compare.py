@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import streamlit as st
 
-from rag.config import MAX_RETRIEVE_K
-from rag.errors import RagError
+from rag.errors import BusyError, RagError
 from rag.library import SourceFile
 from rag.parse import SUPPORTED
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
-from rag.ui import components, resources, state
+from rag.timing import Stopwatch
+from rag.ui import asking, components, resources, state
 from rag.ui.shelf import why_unsearchable
 from rag.wording import counted
 
 with components.problems_shown():
     service = resources.get_service()
     library = service.library
-    names = library.collections()
+    names = library.filled()
     collection = state.settle_collection(names)
     documents = library.documents(collection)
     unsearchable = why_unsearchable(service, collection)
@@ -70,41 +70,35 @@ if documents:
             on_change=state.ask_sample_question,
             disabled=bool(unsearchable),
         )
-    with st.form("ask"):
-        question_slot, depth_slot, button_slot = st.columns([6, 3, 1.2], vertical_alignment="bottom")
-        question = question_slot.text_input(
-            "Question",
-            key=state.QUESTION,
-            placeholder="Ask in your own words",
-            persist_state="session",
-        )
-        retrieve_k = depth_slot.number_input(
-            "Candidates (retrieve k)",
-            1,
-            MAX_RETRIEVE_K,
-            service.settings.retrieve_k,
-            key=state.RETRIEVE_K,
-            persist_state="session",
-            help="How many chunks FAISS retrieves. The cross-encoder reads all of them.",
-        )
-        asked = button_slot.form_submit_button(
-            "Ask", type="primary", width="stretch", disabled=bool(unsearchable)
-        )
+    form = asking.form(service, disabled=bool(unsearchable))
+    notice_slot = st.container()
     result_slot = st.empty()  # what is drawn into it takes the place of the result before
-    if asked or state.take_asked():
-        with result_slot.container():
-            st.text(f"Reading up to {counted(retrieve_k, 'candidate')}")
-            st.skeleton(height=300)
+    if form.sent or state.take_asked():
+        watch = Stopwatch()
         try:
-            result = service.pipeline.search(question, collection=collection, retrieve_k=retrieve_k)
+            with asking.on_its_way(result_slot, form.retrieve_k) as pulse:
+                result = service.pipeline.search(
+                    form.question,
+                    collection=collection,
+                    retrieve_k=form.retrieve_k,
+                    reranker=form.reranker,
+                    watch=watch,
+                    pulse=pulse,
+                )
             state.keep_result(result, documents)
+        except BusyError as exc:  # which says nothing against the question, or the result before
+            result_slot.empty()
+            earlier = state.last_result(collection) is not None
+            with notice_slot:
+                components.notices([asking.turned_away(service.pipeline, exc, earlier=earlier)])
         except RagError as exc:
             state.keep_result(None)
             with result_slot.container():
                 components.problem(str(exc))
     found = state.last_result(collection)
     if found:
-        with result_slot.container():
+        # Two boxes, so that all of it goes when the next question's first line comes in its place.
+        with result_slot.container(), st.container():
             if state.is_outdated(documents):
                 st.text("The documents have changed since this question was asked. Ask again to search them.")
             if state.is_superseded(service.reranker.info):

@@ -1,0 +1,105 @@
+"""A question on its way: who is to order its hits, and what is said while it waits and is scored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from rag.config import MAX_RETRIEVE_K, RerankerChoice
+from rag.errors import BusyError
+from rag.pipeline import Pipeline
+from rag.service import Service
+from rag.timing import Pulse
+from rag.ui import state
+from rag.wording import busy, counted, named, underway
+
+_TICK_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the form holds; `sent` says whether this run is due to its button."""
+
+    question: str
+    retrieve_k: int
+    reranker: RerankerChoice
+    sent: bool
+
+
+def form(service: Service, *, disabled: bool) -> Form:
+    """Draw the form that asks; return what it holds."""
+    is_choice = service.pipeline.remote is not None
+    with st.form("ask"):
+        slots = st.columns([6, 2.5, 3.5, 1.2] if is_choice else [6, 3, 1.2], vertical_alignment="bottom")
+        question = slots[0].text_input(
+            "Question",
+            key=state.QUESTION,
+            placeholder="Ask in your own words",
+            persist_state="session",
+        )
+        retrieve_k = slots[1].number_input(
+            "Candidates (retrieve k)",
+            1,
+            MAX_RETRIEVE_K,
+            service.settings.retrieve_k,
+            key=state.RETRIEVE_K,
+            persist_state="session",
+            help="How many chunks FAISS retrieves. The reranker reads all of them.",
+        )
+        with slots[2]:
+            reranker = _reranker_choice(service.pipeline)
+        sent = slots[-1].form_submit_button("Ask", type="primary", width="stretch", disabled=disabled)
+    return Form(question, retrieve_k, reranker, sent)
+
+
+def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
+    """Where a remote reranker is set up, offer the choice; return what was chosen."""
+    remote = pipeline.remote
+    if remote is None:
+        return "preferred"
+    names = {"remote": named(remote.info), "local": pipeline.reranker.info.id, "none": "No reranking"}
+    preferred = "remote" if pipeline.preferred is remote else "local"
+    chosen = st.selectbox(
+        "Reranker",
+        list(names),
+        list(names).index(preferred),
+        format_func=names.__getitem__,
+        key=state.RERANKER,
+        persist_state="session",
+        help="Who orders what FAISS retrieved.",
+    )
+    # Only for what the settings prefer may another take the place when it fails.
+    return "preferred" if chosen == preferred else cast(RerankerChoice, chosen)
+
+
+@contextmanager
+def on_its_way(slot: DeltaGenerator, retrieve_k: int) -> Iterator[Pulse]:
+    """Draw in `slot` that a question is on its way; run the body with what keeps saying how far it is.
+
+    A newer click of the same visitor ends the run at its next element, so each pulse draws one. Until that
+    has happened to the question before, this one waits: nobody is in the queue twice.
+    """
+    with slot.container():
+        line = st.empty()
+        line.text(f"Reading up to {counted(retrieve_k, 'candidate')}")
+        st.skeleton(height=300)
+
+    def pulse(stage: str, done: int, of: int) -> None:
+        line.text(underway(stage, done, of))
+
+    turn = state.asking()
+    while not turn.acquire(timeout=_TICK_S):
+        line.text("Giving up the question before")
+    try:
+        yield pulse
+    finally:
+        turn.release()
+
+
+def turned_away(pipeline: Pipeline, exc: BusyError, *, earlier: bool) -> str:
+    """Return the notice for a question that found the queue full, or waited in it for too long."""
+    most = max(pipeline.gate.waiting, pipeline.remote_gate.waiting)
+    return busy(most, retry_after_s=exc.retry_after_s, earlier=earlier)
