@@ -83,7 +83,7 @@ def retrieved(home: Path, questions: Sequence[Question]) -> list[Question]:
 def tokens_fed(questions: Sequence[Question]) -> list[int]:
     """Return how many tokens the reranker is fed for each question, its query's repeated in each pair."""
     model = load_model(DEFAULT_RERANKER, "rerank", threads=1)
-    fed = [sum(len(p.encoding.ids) for p in model.encode_pairs(q.query, q.passages)) for q in questions]
+    fed = [sum(p.fed for p in model.encode_pairs(q.query, q.passages)) for q in questions]
     model.close()
     return fed
 

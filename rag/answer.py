@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from sentencex import segment
 
 from rag.records import PairScore
-from rag.rerank import Scorer
+from rag.rerank import Scorer, ranking
 from rag.timing import Pulse, Stopwatch
 
 MAX_SENTENCES = 3
@@ -22,6 +22,7 @@ _TITLE_CHARS = 80
 _WINDOW_CHARS = 5000  # the segmenter's time grows with the square of a text's length
 _STATEMENT_END = re.compile(r"[.!…。！][\"'”’»)\]]*\s*$")
 _WORD = re.compile(r"\w+")
+_SPACE = re.compile(r"[^\S\n]")
 
 Span = tuple[int, int]
 
@@ -163,7 +164,8 @@ def _sentence_ends(paragraph: str) -> list[int]:
     """Return where the sentences of `paragraph` end, its own end included."""
     ends = [0]
     while (begin := ends[-1]) < len(paragraph):
-        window = paragraph[begin : begin + _WINDOW_CHARS]
+        # One plain space for each of Unicode's: sentencex ends the process's thread over some of them.
+        window = _SPACE.sub(" ", paragraph[begin : begin + _WINDOW_CHARS])
         cuts = [
             set(accumulate(map(len, segment(language, window)), initial=begin)) for language in _LANGUAGES
         ]
@@ -185,7 +187,7 @@ def _best(texts: Sequence[str], scores: Sequence[PairScore], most: int) -> list[
     Passages overlap: a sentence that is cut in one of them may be whole in another.
     """
     chosen: dict[int, str] = {}
-    for i in sorted(range(len(texts)), key=lambda i: (-scores[i].order, i)):
+    for i in ranking(scores):
         words = f" {' '.join(_WORD.findall(texts[i].casefold()))} "
         if len(chosen) == most:
             break

@@ -17,6 +17,7 @@ RagError
 ├── LibraryError           the library cannot be opened, read or written
 │   └── NotFoundError          it holds no such collection or document
 ├── QueryError             a question or its parameters cannot be used
+│   └── TooLongError           a passage that had to be read whole does not fit the model
 ├── BusyError              as many questions wait as may wait, or this one has waited too long
 ├── RemoteError            a remote reranker did not answer, or not with one score for each passage
 └── InputFileError         a file handed to the command line is not in the expected form
@@ -112,6 +113,10 @@ class NotFoundError(LibraryError):
 
 class QueryError(RagError):
     """A question or one of its parameters cannot be used."""
+
+
+class TooLongError(QueryError):
+    """A passage that had to be read whole does not fit the model."""
 
 
 class BusyError(RagError):

@@ -13,7 +13,7 @@ from rag.errors import QueryError
 from rag.models.load import load
 from rag.question import checked_query
 from rag.records import ModelInfo, PairScore
-from rag.rerank import Reranker
+from rag.rerank import Reranker, ranking
 from rag.score_cache import ScoreCache
 from rag.timing import Stopwatch
 
@@ -126,7 +126,7 @@ def _ranked(question: str, texts: Sequence[str]) -> tuple[Sequence[PairScore], l
     if not texts:  # which need no model
         return (), []
     scores = _reranker().score(question, [_readable(text) for text in texts], watch=Stopwatch())
-    return scores, sorted(range(len(texts)), key=lambda i: -scores[i].order)
+    return scores, ranking(scores)
 
 
 def _question(query: str) -> str:

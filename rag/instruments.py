@@ -52,9 +52,13 @@ class Instruments:
         )
 
     def observe_stages(self, stages: Sequence[StageTime]) -> None:
-        """Count the stages of one answer, and the pairs that were scored in it."""
+        """Count the stages of one answer, those of one name as one, and the pairs that were scored in it."""
+        seconds: dict[str, float] = {}
         for stage in stages:
-            self._stages.labels(stage.stage).observe(stage.seconds)
+            seconds[stage.stage] = seconds.get(stage.stage, 0.0) + stage.seconds
+        for name, spent in seconds.items():
+            self._stages.labels(name).observe(spent)
+        for stage in stages:
             if stage.stage == "score":
                 self._pairs.labels("model").inc(stage.items - stage.cached)
                 self._pairs.labels("cache").inc(stage.cached)

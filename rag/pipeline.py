@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import QueryError, RemoteError
@@ -12,7 +11,7 @@ from rag.gate import Gate
 from rag.library import Library, Searcher
 from rag.models.manifest import Task
 from rag.question import checked_query
-from rag.records import Hit, ModelInfo, PairScore, RerankedHit, SearchResult, StageTime
+from rag.records import Hit, ModelInfo, RerankedHit, Scored, SearchResult, StageTime
 from rag.rerank import Reranker, Scorer
 from rag.retrieve import retrieve
 from rag.timing import Pulse, Stopwatch
@@ -22,17 +21,6 @@ from rag.wording import fell_back, question_cut
 _REMOTE_SLOTS = 8
 
 Observer = Callable[[Sequence[StageTime]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Passages with their scores for one question, in input order; the rest as in SearchResult."""
-
-    scores: tuple[PairScore, ...]
-    stages: tuple[StageTime, ...]
-    total_s: float
-    reranker: ModelInfo
-    notices: tuple[str, ...] = ()
 
 
 class Pipeline:
@@ -103,7 +91,8 @@ class Pipeline:
     ) -> SearchResult:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
 
-        The time since `watch` was made, when the question arrived, is the stage `queue`. An index that is
+        The time since `watch` was made, when the question arrived, is the stage `queue`, but for what is a
+        stage already. An index that is
         not in memory, or behind its documents, is loaded first, with the collection's embedder, as the
         stage `load`. What `pulse` raises, in the queue or between two pairs, abandons the question.
 
@@ -119,13 +108,13 @@ class Pipeline:
         remote = self._remote_for(reranker)
         reranked: tuple[RerankedHit, ...] = ()
         with self.gate.turn(pulse):
-            job.watch.since_start("queue")
+            job.watch.since_last("queue")
             searcher = self._searcher(collection, document_id, job.watch)
             embedder = searcher.embedder
             hits = retrieve(
                 question, embedder=embedder, nearest=searcher.nearest, k=retrieve_k, watch=job.watch
             )
-            job.tell(self.standing)
+            job.tell(self._standing_for("embed"))
             job.tell(_cut("retriever", embedder.query_tokens_unread(question)))
             if reranker != "none" and remote is None:
                 reranked = self._rerank_here(job, hits)
@@ -154,31 +143,36 @@ class Pipeline:
         *,
         remote: bool = False,
         max_tokens: int | None = None,
+        must_fit: bool = False,
         watch: Stopwatch | None = None,
         pulse: Pulse | None = None,
     ) -> Scored:
         """Return the score of each passage for `query`, by the local reranker or the remote one.
 
-        The local one reads at most `max_tokens` tokens of each passage. Raises as `search` does.
+        The local one reads at most `max_tokens` tokens of each passage, and with `must_fit` refuses what it
+        cannot read whole (TooLongError). Raises as `search` does.
         """
         job = _Job(checked_query(query), watch or Stopwatch(), pulse)
-        scorer = self._remote_for("remote") if remote else None
-        if scorer is not None:
+        there = self._remote_for("remote") if remote else None
+        if there is not None:
             with self.remote_gate.turn(pulse):
-                job.watch.since_start("queue")
-                scores = scorer.score(job.question, passages, watch=job.watch, pulse=pulse)
+                job.watch.since_last("queue")
+                scores = there.score(job.question, passages, watch=job.watch, pulse=pulse)
+            job.scored_by = there.info
+            if max_tokens is not None:
+                job.tell(("The limit on tokens was not passed on: the remote reranker has its own.",))
         else:
-            with self.gate.turn(pulse), self._local() as local:
-                job.watch.since_start("queue")
-                scorer = local
-                if max_tokens is not None:
-                    with job.watch.stage("tokenize"):
-                        passages = [local.cut(passage, max_tokens) for passage in passages]
-                scores = local.score(job.question, passages, watch=job.watch, pulse=pulse)
-                job.tell(_cut("reranker", local.query_tokens_unread(job.question)))
-        if not remote and "rerank" in self._standing:
-            job.tell((self._standing["rerank"],))
-        scored = Scored(scores, job.watch.stages, job.watch.elapsed_s, scorer.info, tuple(job.notices))
+            with self.gate.turn(pulse), self._local(job) as local:
+                job.watch.since_last("queue")
+                scores = local.score(
+                    job.question,
+                    passages,
+                    watch=job.watch,
+                    pulse=pulse,
+                    max_tokens=max_tokens,
+                    must_fit=must_fit,
+                )
+        scored = Scored(scores, job.watch.stages, job.watch.elapsed_s, job.info, tuple(job.notices))
         self._seen(scored.stages)
         return scored
 
@@ -189,11 +183,8 @@ class Pipeline:
         return self.remote if choice == "remote" or (choice == "preferred" and self._prefers_remote) else None
 
     def _rerank_here(self, job: "_Job", hits: Sequence[Hit]) -> tuple[RerankedHit, ...]:
-        with self._local() as local:
-            reranked = local.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
-            job.tell(_cut("reranker", local.query_tokens_unread(job.question)))
-        job.scored_by = local.info
-        return reranked
+        with self._local(job) as local:
+            return local.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
 
     def _rerank_there(
         self, job: "_Job", hits: Sequence[Hit], remote: Scorer, *, named: bool
@@ -206,23 +197,32 @@ class Pipeline:
                 raise
             with job.waiting(self.gate):
                 reranked = self._rerank_here(job, hits)
-            job.tell((fell_back(self._reranker.info.id, because=exc),))
+            job.tell((fell_back(job.info.id, because=exc),))
         else:
             job.scored_by = remote.info
         return reranked
 
     @contextmanager
-    def _local(self) -> Iterator[Reranker]:
-        """Keep the local reranker in use, and in memory, while the body runs."""
+    def _local(self, job: "_Job") -> Iterator[Reranker]:
+        """Keep the local reranker in use, and in memory, while the body runs; tell what there is to say."""
         with self._changing:
             reranker = self._reranker
             self._users[reranker] += 1
+            standing = self._standing_for("rerank")
         try:
             yield reranker
         finally:
             with self._changing:
                 self._users[reranker] -= 1
+                self._users += Counter()  # forgets who is used by nobody
                 self._changing.notify_all()
+        job.scored_by = reranker.info
+        job.tell(standing)
+        job.tell(_cut("reranker", reranker.query_tokens_unread(job.question)))
+
+    def _standing_for(self, task: Task) -> tuple[str, ...]:
+        notice = self._standing.get(task)
+        return (notice,) if notice else ()
 
     def _searcher(self, collection: str, document_id: str | None, watch: Stopwatch) -> Searcher:
         if self._library.is_current(collection):
@@ -242,6 +242,13 @@ class _Job:
         self.question, self.watch, self.pulse = question, watch, pulse
         self.scored_by: ModelInfo | None = None
         self.notices: list[str] = []
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which reranker has scored it."""
+        if self.scored_by is None:
+            raise RuntimeError("nothing has been scored yet")
+        return self.scored_by
 
     def tell(self, notices: Sequence[str]) -> None:
         self.notices += notices

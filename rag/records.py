@@ -192,6 +192,17 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """Passages with their scores for one question, in input order; the rest as in SearchResult."""
+
+    scores: tuple[PairScore, ...]
+    stages: tuple[StageTime, ...]
+    total_s: float
+    reranker: ModelInfo
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileOutcome:
     """What became of one file. `message` is a sentence for the person who dropped it.
 

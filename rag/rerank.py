@@ -1,15 +1,16 @@
 """Order retrieved passages by cross-encoder score."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from rag.errors import TooLongError
 from rag.models.outputs import Output, logit
 from rag.models.session import Encoded, OnnxModel
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit
 from rag.score_cache import ScoreCache, pair_keys
 from rag.timing import Pulse, Stopwatch
 
-_ENCODE_BLOCK = 50  # passages
+_ENCODE_CHARS = 200_000  # as tokens, about 10 MB
 
 # About as long as a chunk, so that the first real pair finds its memory already there.
 _CHUNK_LONG = "Before the first question, the model reads a text as long as any chunk. " * 14
@@ -85,33 +86,39 @@ class Reranker(Scorer):
         """Return how many tokens of `query` the model has no room for beside a passage."""
         return self._model.query_tokens_unread(query)
 
-    def cut(self, passage: str, tokens: int) -> str:
-        """Return the part of `passage` that its first `tokens` tokens cover."""
-        spans = self._model.offsets(passage)
-        return passage if len(spans) <= tokens else passage[: spans[tokens - 1][1]]
-
     @property
     def max_tokens(self) -> int:
         """How many tokens the model reads of question and passage together, special tokens among them."""
         return self._reading.max_tokens
 
     def score(
-        self, query: str, passages: Sequence[str], *, watch: Stopwatch, pulse: Pulse | None = None
+        self,
+        query: str,
+        passages: Sequence[str],
+        *,
+        watch: Stopwatch,
+        pulse: Pulse | None = None,
+        max_tokens: int | None = None,
+        must_fit: bool = False,
     ) -> tuple[PairScore, ...]:
         """Return the score of each passage for `query`, in input order: raw logits, higher is better.
 
-        `watch` gets the stages `tokenize` and `score`; known scores count as `cached` in the latter.
+        At most `max_tokens` of each passage are read; with `must_fit`, TooLongError refuses what the model
+        cannot read whole, before anything is scored. `watch` gets the stages `tokenize` and `score`; known
+        scores count as `cached` in the latter.
         """
         cold = not self._model.used
         with watch.stage("tokenize") as counts:
-            keys = pair_keys(self.info.sha256, query, passages)
+            keys = pair_keys(self.info.sha256, query, passages, max_tokens=max_tokens)
             known: list[PairScore | None] = [None] * len(keys)
             if self._cache is not None:
                 known = self._cache.get(keys)
             missing = [i for i, score in enumerate(known) if score is None]
-            pairs = self._encoded(query, [passages[i] for i in missing], pulse)
-            fed = sum(len(pair.encoding.ids) for pair in pairs)
+            pairs = self._encoded(query, [passages[i] for i in missing], max_tokens, pulse)
+            fed = sum(pair.fed for pair in pairs)
             counts.items, counts.tokens = len(missing), fed
+        if must_fit:
+            self._refuse_cut({**dict(enumerate(known)), **dict(zip(missing, pairs, strict=True))})
         with watch.stage("score") as counts:
             logits = self._model.run(pairs, self._logit, pulse)
             for i, value, pair in zip(missing, logits, pairs, strict=True):
@@ -123,17 +130,32 @@ class Reranker(Scorer):
             counts.tokens, counts.cold = fed, cold and bool(missing)
         return scores
 
-    def _encoded(self, query: str, passages: Sequence[str], pulse: Pulse | None) -> list[Encoded]:
-        """Return the pairs as the model is fed them; many long ones take seconds, so `pulse` is heard."""
+    def _encoded(
+        self, query: str, passages: Sequence[str], max_tokens: int | None, pulse: Pulse | None
+    ) -> list[Encoded]:
+        """Return the pairs as the model is fed them, block by block: long texts take memory and time."""
         encoded: list[Encoded] = []
-        for at in range(0, len(passages), _ENCODE_BLOCK):
-            if pulse and at:
+        for block in blocks(passages, _ENCODE_CHARS):
+            if pulse and encoded:
                 pulse("score", 0, len(passages))
-            encoded += self._model.encode_pairs(query, passages[at : at + _ENCODE_BLOCK])
+            encoded += self._model.encode_pairs(query, block, max_tokens=max_tokens)
         return encoded
+
+    def _refuse_cut(self, pairs: Mapping[int, PairScore | Encoded | None]) -> None:
+        for index, pair in pairs.items():
+            if pair and (pair.tokens_read or 0) < (pair.tokens or 0):
+                raise TooLongError(
+                    f"Text {index} has {pair.tokens} tokens, of which {pair.tokens_read} find room beside "
+                    f"the query: {self.info.id} reads {self.max_tokens} in all. Send shorter texts."
+                )
 
     def _logit(self, output: Output) -> float:
         return logit(output, self._reading)
+
+
+def ranking(scores: Sequence[PairScore]) -> list[int]:
+    """Return the positions of `scores`, best first, ties in their order."""
+    return sorted(range(len(scores)), key=lambda i: -scores[i].order)
 
 
 def in_order(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[RerankedHit, ...]:
@@ -152,3 +174,17 @@ def in_order(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[Reranked
         )
         for rank, (hit, score) in enumerate(pairs, start=1)
     )
+
+
+def blocks(texts: Sequence[str], chars: int) -> Iterator[list[str]]:
+    """Yield `texts` in order, in lists of about `chars` characters together."""
+    block: list[str] = []
+    size = 0
+    for text in texts:
+        block.append(text)
+        size += len(text)
+        if size >= chars:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block

@@ -10,13 +10,15 @@ from rag.records import PairScore
 CAPACITY = 50_000  # pairs; about 16 MB
 
 
-Key = tuple[str, bytes, bytes]
+Key = tuple[str, int | None, bytes, bytes]
 
 
-def pair_keys(model_sha256: str, query: str, passages: Sequence[str]) -> list[Key]:
-    """Return the cache key of each (query, passage) pair, in input order."""
+def pair_keys(
+    model_sha256: str, query: str, passages: Sequence[str], *, max_tokens: int | None = None
+) -> list[Key]:
+    """Return the cache key of each (query, passage) pair, of which `max_tokens` are read, in input order."""
     query_digest = _digest(query)
-    return [(model_sha256, query_digest, _digest(passage)) for passage in passages]
+    return [(model_sha256, max_tokens, query_digest, _digest(passage)) for passage in passages]
 
 
 class ScoreCache:

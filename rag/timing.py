@@ -38,9 +38,9 @@ class Stopwatch:
         seconds = time.perf_counter() - began
         self._stages.append(StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold))
 
-    def since_start(self, name: str) -> None:
-        """Record all the time since this stopwatch was made as the stage `name`."""
-        self._stages.append(StageTime(name, self.elapsed_s))
+    def since_last(self, name: str) -> None:
+        """Record all the time that is in no stage yet as the stage `name`."""
+        self.note(name, self.elapsed_s - sum(stage.seconds for stage in self._stages))
 
     def note(self, name: str, seconds: float, items: int = 0) -> None:
         """Record the stage `name`, whose `seconds` somebody else measured in this run."""

@@ -188,3 +188,9 @@ def test_who_waits_for_an_answer_hears_of_no_other_stage_and_can_give_up(reranke
     with pytest.raises(TimeoutError):
         extract(QUESTION, [passage], reranker, watch=Stopwatch(), pulse=listen)
     assert heard == ["answer of 300"]
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u3000", "\u2009", "\u205f", "\u1680", "\x0b"])
+def test_no_kind_of_space_ends_the_thread(space: str) -> None:
+    text = f"Vitamin B{space}. Oui. C{space}. It is{space}there."
+    assert all(text[start:end].strip() for start, end in split_sentences(text))

@@ -114,8 +114,18 @@ def test_max_tokens_per_doc_cuts_the_documents(server: Server) -> None:
     short = results(
         server.rerank("/v2/rerank", QUERY, ["The ferry waits for the tide."], max_tokens_per_doc=7)
     )
-    assert cut == short
-    assert cut[0]["tokens"] == 7
+    assert cut[0]["logit"] == short[0]["logit"], "the rest was not read"
+    assert (cut[0]["tokens"], cut[0]["tokens_read"]) == (1400, 7)
+    assert (short[0]["tokens"], short[0]["tokens_read"]) == (7, 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"), [("/v2/rerank", "max_tokens_per_doc"), ("/v1/rerank", "max_doc_length")]
+)
+def test_documents_cut_on_demand_are_warned_of(server: Server, path: str, limit: str) -> None:
+    body = server.rerank(path, QUERY, [LONG, "short"], **{limit: 7}).body
+    (warning,) = body["meta"]["warnings"] if path == "/v2/rerank" else body["warnings"]
+    assert warning == "Documents too long for the model, of which it read only the start: 1."
 
 
 # Jina's

@@ -1,6 +1,7 @@
 """Models: a sound catalogue, names that find their files, a session that feeds what the graph asks for."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rag.models.manifest import Quantization, Reading, Task
 from rag.models.naming import model_id
 from rag.models.outputs import logit, unit_vector
 from rag.models.session import MIN_PASSAGE_TOKENS, OnnxModel
+from rag.service import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 NOWHERE = Path("no such cache")
@@ -40,7 +42,7 @@ def toy_model(toy: InstalledModel) -> OnnxModel:
 def ids(model: OnnxModel, query: str, passage: str) -> list[int]:
     """Return the token ids that the pair is fed as."""
     (pair,) = model.encode_pairs(query, [passage])
-    return list(pair.encoding.ids)
+    return pair.inputs["input_ids"][0].tolist()
 
 
 # The catalogue
@@ -282,7 +284,7 @@ def test_a_longer_question_leaves_the_passage_its_room(toy_model: OnnxModel) -> 
 def test_of_a_small_window_the_passage_has_half(toy: InstalledModel) -> None:
     model = OnnxModel(replace(toy, reading=replace(toy.reading, max_tokens=23)), threads=1)
     (pair,) = model.encode_pairs("one " * 50, ["two " * 50])
-    assert (pair.tokens_read, len(pair.encoding.ids)) == (10, 23)
+    assert (pair.tokens_read, pair.fed) == (10, 23)
 
 
 @pytest.mark.parametrize(("n_words", "over"), [(0, 0), (1, 0), (264, 0), (265, 1), (1000, 736)])
@@ -296,7 +298,7 @@ def test_a_passages_tokens_are_counted_and_those_within_the_window(
 def test_a_text_alone_is_counted_without_its_prefix(toy_model: OnnxModel) -> None:
     prefix = "one two "
     short, long = toy_model.encode_texts(["three", "four " * 300], prefix)
-    assert short.encoding.ids == [1, 3, 4, 5, 2]
+    assert short.inputs["input_ids"][0].tolist() == [1, 3, 4, 5, 2]
     assert [(e.tokens, e.tokens_read) for e in (short, long)] == [(1, 1), (300, toy_model.room(prefix))]
     assert toy_model.room(prefix) == MAX_TOKENS - 2 - 2
 
@@ -394,3 +396,15 @@ def test_a_name_is_quoted_for_the_shell(tmp_path: Path) -> None:
     (tmp_path / "my model").mkdir()
     with pytest.raises(MissingModelError, match=r"models export '.*/my model'$"):
         find(str(tmp_path / "my model"), tmp_path / "cache")
+
+
+def test_two_questions_at_once_share_the_workers() -> None:
+    model = load_model(DEFAULT_RERANKER, "rerank", threads=2)
+    long = model.encode_pairs("dough?", ["The dough rests under a damp cloth. " * 30] * 60)
+    short = model.encode_pairs("dough?", ["The dough rests."] * 3)
+    model.run(short, lambda output: output)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(model.run, long, lambda output: output)
+        model.run(short, lambda output: output)
+        assert not first.done(), "the few pairs did not wait for all of the others"
+    model.close()

@@ -1,10 +1,12 @@
 """The pipeline: both rankings of one question, honestly timed."""
 
+import gc
 import json
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -158,6 +160,15 @@ def test_a_reranker_is_changed_between_two_questions(service: Service, ask: Ask)
     after = pipeline.search("museum", collection=COLLECTION, retrieve_k=9)
     assert [before.reranker, after.reranker] == [service.reranker.info, pipeline.reranker.info]
     assert after.reranker == other.info
+
+
+def test_a_reranker_that_was_changed_leaves_memory(service: Service, documents: dict[str, str]) -> None:
+    assert documents
+    pipeline = Pipeline(service.library, make_reranker("another/reranker", "f" * 64))
+    pipeline.search("museum", collection=COLLECTION, retrieve_k=3)
+    old = weakref.ref(pipeline.use_reranker(service.reranker))
+    gc.collect()
+    assert old() is None
 
 
 class SlowReranker(Reranker):

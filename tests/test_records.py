@@ -23,6 +23,7 @@ from rag.records import (
     PairScore,
     Passage,
     RerankedHit,
+    Scored,
     SearchResult,
     StageTime,
 )
@@ -44,6 +45,7 @@ EXAMPLES: list[Any] = [
     *STAGES[:1],
     MODEL,
     SearchResult("valve?", "default", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL, ("Cold.",)),
+    Scored((PairScore(-2.5, 5, 5),), STAGES, 0.6, MODEL, ("Cold.",)),
     FileOutcome("manual.pdf", "added", "manual.pdf: 1 chunk.", "d1", "manual.pdf", 1, 1),
     DocumentInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00"),
 ]

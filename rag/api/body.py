@@ -1,12 +1,14 @@
 """Read a request's JSON: within limits, and into the fields that its route wants."""
 
+import asyncio
 from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from rag.api.errors import RefusedError
-from rag.api.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH
+from rag.api.limits import BODY_PATIENCE_S, MAX_BODY_BYTES, MAX_JSON_DEPTH
 
 T = TypeVar("T")
 
@@ -23,14 +25,47 @@ def require_json(request: Request) -> None:
         raise RefusedError(415, "not_json", f"Expected the content type application/json, found {found}.")
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the request's body, refused as soon as it is known to be too large."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise RefusedError(413, "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return the request's body, refused as soon as it is known to be too large, or when it stalls."""
+    receive = checked(request, most_bytes)
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
     return bytes(body)
+
+
+def checked(
+    request: Request, most_bytes: int, advice: str = "", patience_s: float = BODY_PATIENCE_S
+) -> Receive:
+    """Return what receives the request's body part by part, while it is neither too large nor stalled."""
+    too_large = RefusedError(413, "too_large", f"The body is larger than {most_bytes:,} bytes.{advice}")
+    if _announced_bytes(request) > most_bytes:
+        raise too_large
+    seen = 0
+
+    async def receive() -> Message:
+        nonlocal seen
+        try:
+            async with asyncio.timeout(patience_s):
+                message = await request.receive()
+        except TimeoutError as exc:
+            text = f"Nothing more of the body came for {patience_s:g} s."
+            raise RefusedError(408, "stalled", text, {"Connection": "close"}) from exc
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        seen += len(message.get("body", b""))
+        if seen > most_bytes:
+            raise too_large
+        return message
+
+    return receive
+
+
+def _announced_bytes(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
 def decoded(body: bytes, fields: type[T]) -> T:

@@ -2,17 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
+from rag.api.body import read_body
 from rag.api.errors import AbandonedError, RefusedError
-from rag.api.limits import MAX_UPLOADS
+from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_UPLOADS
 from rag.service import Service
-from rag.timing import Pulse
+from rag.timing import Pulse, Stopwatch
 
 T = TypeVar("T")
 
@@ -32,6 +34,7 @@ class Desk:
         # As many uploads at once as may be, and room for those who list and delete.
         self._library_limiter = anyio.CapacityLimiter(2 * MAX_UPLOADS)
         self._uploads = 0
+        self._bytes_in_flight = 0
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request, once there is a service to count it."""
@@ -47,22 +50,43 @@ class Desk:
             self._service = service
         return self._service
 
-    async def work(self, request: Request, work: Callable[[Service, Pulse], T]) -> T:
-        """Return `work(service, pulse)`; `pulse` raises AbandonedError once the client is gone.
+    async def work(self, request: Request, work: Callable[[Service, bytes, Stopwatch, Pulse], T]) -> T:
+        """Return `work(service, body, watch, pulse)`, where `body` is what the request sent.
 
-        The request's body must have been read.
+        `watch` runs from the body's arrival; a service that had to be made first is its stage `load`.
+        `pulse` raises AbandonedError once the client is gone.
         """
-        service, gone = await self.service(), threading.Event()
+        gone = threading.Event()
 
         def pulse(_stage: str, _done: int, _total: int) -> None:
             if gone.is_set():
                 raise AbandonedError
 
-        watcher = asyncio.create_task(_watch(request, gone))
+        body = await read_body(request)
+        with self._room_for(len(body)):
+            watch, was_made = Stopwatch(), self._service is not None
+            service = await self.service()
+            if not was_made:
+                watch.since_last("load")
+            watcher = asyncio.create_task(_watch(request, gone))
+            try:
+                return await anyio.to_thread.run_sync(
+                    work, service, body, watch, pulse, limiter=self._limiter
+                )
+            finally:
+                watcher.cancel()
+
+    @contextmanager
+    def _room_for(self, n_bytes: int) -> Iterator[None]:
+        """Count a body while it is being answered; refuse what all bodies together have no room for."""
+        if self._bytes_in_flight and self._bytes_in_flight + n_bytes > MAX_BYTES_IN_FLIGHT:
+            message = "The server is busy: the requests under way are as large as they may be together."
+            raise RefusedError(503, "busy", message, {"Retry-After": "5"})
+        self._bytes_in_flight += n_bytes
         try:
-            return await anyio.to_thread.run_sync(work, service, pulse, limiter=self._limiter)
+            yield
         finally:
-            watcher.cancel()
+            self._bytes_in_flight -= n_bytes
 
     async def library(self, work: Callable[[Service], T]) -> T:
         """Return `work(service)`, for work on documents."""

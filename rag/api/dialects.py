@@ -11,11 +11,12 @@ from uuid import uuid4
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from rag.api.errors import RefusedError
 from rag.api.limits import MAX_MODEL_CHARS, MAX_PASSAGE_CHARS, MAX_PASSAGES
 from rag.api.schemas import Query, timings_ms
 from rag.config import RERANKER_REMOTE
-from rag.pipeline import Scored
-from rag.records import PairScore
+from rag.records import PairScore, Scored
+from rag.rerank import ranking
 
 Text = Annotated[str, Meta(max_length=MAX_PASSAGE_CHARS)]
 ModelName = Annotated[str, Meta(max_length=MAX_MODEL_CHARS)]
@@ -29,7 +30,9 @@ class TextObject(Struct):
     text: Text
 
 
-Documents = Annotated[list[Text | TextObject], Meta(min_length=1, max_length=MAX_PASSAGES)]
+# For the description; `within_limits` refuses with the status that clients know.
+_COUNT = Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_PASSAGES})
+Documents = Annotated[list[Text | TextObject], _COUNT]
 
 
 class CohereRequest(Struct):
@@ -62,7 +65,7 @@ class TeiRequest(Struct):
     """The body of `POST /rerank`. Without `truncate`, a text that the model cannot read whole is refused."""
 
     query: Query
-    texts: Annotated[list[Text], Meta(min_length=1, max_length=MAX_PASSAGES)]
+    texts: Annotated[list[Text], _COUNT]
     raw_scores: bool | None = None
     return_text: bool | None = None
     truncate: bool | None = None
@@ -88,12 +91,12 @@ class ApiVersion(Struct):
 
 
 class Tokens(Struct):
-    """How many tokens the model was fed, special ones among them."""
+    """How many tokens the model was fed, special ones among them; null where a remote one fed them."""
 
-    input_tokens: int
+    input_tokens: int | None
 
 
-class Meta_(Struct):  # noqa: N801 - msgspec has the plain name
+class CohereMeta(Struct):
     """What else there is to say of an answer in Cohere's form."""
 
     api_version: ApiVersion
@@ -109,14 +112,14 @@ class CohereAnswer(Struct):
 
     id: str
     results: list[Result]
-    meta: Meta_
+    meta: CohereMeta
 
 
 class Usage(Struct):
-    """How many tokens the model was fed, special ones among them."""
+    """How many tokens the model was fed, special ones among them; null where a remote one fed them."""
 
-    total_tokens: int
-    prompt_tokens: int
+    total_tokens: int | None
+    prompt_tokens: int | None
 
 
 class JinaAnswer(Struct):
@@ -144,23 +147,31 @@ def texts_of(documents: Sequence[str | TextObject]) -> list[str]:
     return [document if isinstance(document, str) else document.text for document in documents]
 
 
-def best_first(scores: Sequence[PairScore]) -> list[tuple[int, PairScore]]:
-    """Return each score with its place in the request, best first, ties in the request's order."""
-    return sorted(enumerate(scores), key=lambda pair: (-pair[1].order, pair[0]))
+def within_limits(texts: list[str]) -> list[str]:
+    """Return `texts`, refused when there are none, or more than may be: clients split at a 413."""
+    if not texts:
+        raise RefusedError(400, "empty", "There is nothing to rerank: expected one text or more, found none.")
+    if len(texts) > MAX_PASSAGES:
+        message = f"At most {MAX_PASSAGES:,} texts can be reranked at once, found {len(texts):,}."
+        raise RefusedError(413, "too_large", message)
+    return texts
 
 
 def cohere_answer(asked: CohereRequest, scored: Scored) -> CohereAnswer:
     """Return `scored` in Cohere's form."""
     texts = texts_of(asked.documents) if asked.return_documents else None
-    ranked = best_first(scored.scores)[: asked.top_n]
+    results = [
+        _result(i, scored.scores[i], texts, raw=bool(asked.raw_scores))
+        for i in ranking(scored.scores)[: asked.top_n]
+    ]
     return CohereAnswer(
         id=str(uuid4()),
-        results=[_result(i, score, texts, raw=bool(asked.raw_scores)) for i, score in ranked],
-        meta=Meta_(
+        results=results,
+        meta=CohereMeta(
             ApiVersion(),
             Tokens(_fed(scored)),
             scored.reranker.id,
-            warnings(scored, asked.model),
+            warnings(scored, asked.model, raw=bool(asked.raw_scores)),
             timings_ms(scored.stages, scored.total_s),
             _cached(scored),
         ),
@@ -173,7 +184,7 @@ def jina_answer(asked: JinaRequest, scored: Scored) -> JinaAnswer:
     return JinaAnswer(
         model=scored.reranker.id,
         usage=Usage(_fed(scored), _fed(scored)),
-        results=[_result(i, score, texts) for i, score in best_first(scored.scores)[: asked.top_n]],
+        results=[_result(i, scored.scores[i], texts) for i in ranking(scored.scores)[: asked.top_n]],
         warnings=warnings(scored, asked.model),
         timings_ms=timings_ms(scored.stages, scored.total_s),
         cached=_cached(scored),
@@ -184,19 +195,21 @@ def tei_answer(asked: TeiRequest, scored: Scored) -> list[TeiRank]:
     """Return `scored` in the form of Text Embeddings Inference."""
     return [
         TeiRank(
-            index,
-            score.order if asked.raw_scores else score.score,
-            asked.texts[index] if asked.return_text else UNSET,
+            i,
+            scored.scores[i].order if asked.raw_scores else scored.scores[i].score,
+            asked.texts[i] if asked.return_text else UNSET,
         )
-        for index, score in best_first(scored.scores)
+        for i in ranking(scored.scores)
     ]
 
 
-def warnings(scored: Scored, model: str | None) -> list[str]:
+def warnings(scored: Scored, model: str | None, *, raw: bool = False) -> list[str]:
     """Return what a caller should know: another model than the named one, texts not read whole."""
     found = list(scored.notices)
     if model not in (None, scored.reranker.id, RERANKER_REMOTE):
         found.append(f"There is no model {model!r} here: {scored.reranker.id} scored the documents.")
+    if raw and any(score.logit is None for score in scored.scores):
+        found.append("The remote reranker told no logits: the scores are its relevances.")
     if cut := sum(score.is_cut for score in scored.scores):
         found.append(f"Documents too long for the model, of which it read only the start: {cut}.")
     return found
@@ -225,8 +238,9 @@ def _result(index: int, score: PairScore, texts: Sequence[str] | None, *, raw: b
     )
 
 
-def _fed(scored: Scored) -> int:
-    return sum(stage.tokens for stage in scored.stages if stage.stage == "score")
+def _fed(scored: Scored) -> int | None:
+    fed = [stage.tokens for stage in scored.stages if stage.stage == "score"]
+    return sum(fed) if fed else None
 
 
 def _cached(scored: Scored) -> int:

@@ -8,8 +8,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive
 
+from rag.api.body import checked
 from rag.api.desk import Desk
 from rag.api.errors import RefusedError
 from rag.api.http import Operation, Parameter, json_answer
@@ -114,27 +114,13 @@ def _too_long(n_chars: int) -> str:
 
 async def _form(request: Request, most_bytes: int) -> FormData:
     """Return the form, its files on disk, refused as soon as it is known to be too large."""
-    counted = Request(request.scope, _counting(request.receive, most_bytes + _FORM_OVERHEAD_BYTES))
+    most_bytes += _FORM_OVERHEAD_BYTES
+    counted = Request(request.scope, checked(request, most_bytes, " Send fewer files at a time."))
     try:
         return await counted.form(max_files=MAX_UPLOAD_FILES, max_fields=10)
     except HTTPException as exc:
         status, type_ = (413, "too_large") if exc.detail.startswith("Too many") else (400, "malformed")
         raise RefusedError(status, type_, f"The form cannot be read: {exc.detail}") from exc
-
-
-def _counting(receive: Receive, most_bytes: int) -> Receive:
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most_bytes:
-            text = f"The upload is larger than {most_bytes:,} bytes. Send fewer files at a time."
-            raise RefusedError(413, "too_large", text)
-        return message
-
-    return counted
 
 
 def _listing(collection: str, service: Service) -> DocumentsAnswer:

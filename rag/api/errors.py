@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from rag.errors import BusyError, LibraryError, NotFoundError, QueryError, RagError, RemoteError
+from rag.errors import BusyError, LibraryError, NotFoundError, QueryError, RagError, RemoteError, TooLongError
+
+# What may be over when it is tried again.
+_PASSING = ("busy", "timeout", "no_answer", "broken_off")
 
 # How a route spells an error: from its status, type and message to the answer's body.
 Shape = Callable[[int, str, str], dict[str, object]]
@@ -29,6 +32,8 @@ def refusal(exc: RagError) -> RefusedError:
     match exc:
         case RefusedError():
             return exc
+        case TooLongError():
+            return RefusedError(413, "too_large", str(exc))
         case QueryError():
             return RefusedError(422, "invalid", str(exc))
         case NotFoundError():
@@ -36,11 +41,12 @@ def refusal(exc: RagError) -> RefusedError:
         case BusyError():
             return RefusedError(503, "busy", str(exc), {"Retry-After": str(exc.retry_after_s)})
         case RemoteError():
-            return RefusedError(503, "remote_failed", str(exc), {"Retry-After": "5"})
+            passing = {"Retry-After": "5"} if exc.kind in _PASSING else None
+            return RefusedError(503, "remote_failed", str(exc), passing)
         case LibraryError():
-            return RefusedError(503, "library", str(exc), {"Retry-After": "5"})
+            return RefusedError(503, "library", str(exc))
         case _:
-            return RefusedError(503, "unavailable", str(exc), {"Retry-After": "5"})
+            return RefusedError(503, "unavailable", str(exc))
 
 
 def own_shape(_status: int, type_: str, message: str) -> dict[str, object]:
@@ -53,7 +59,8 @@ def cohere_shape(_status: int, _type: str, message: str) -> dict[str, object]:
     return {"message": message}
 
 
-def tei_or_cohere_shape(status: int, _type: str, message: str) -> dict[str, object]:
+def tei_or_cohere_shape(status: int, type_: str, message: str) -> dict[str, object]:
     """Return an error with the fields of Text Embeddings Inference, and Cohere's beside them."""
     types = {503: "overloaded", 500: "backend"}
-    return {"error": message, "error_type": types.get(status, "validation"), "message": message}
+    error_type = "empty" if type_ == "empty" else types.get(status, "validation")
+    return {"error": message, "error_type": error_type, "message": message}

@@ -19,6 +19,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 # Told each answer's route, method, status and seconds.
 Observer = Callable[[str, str, int, float], None]
 
+INTERNAL = "Something went wrong on the server. Its log says what."
 CLIENT_GONE = 499  # nobody reads it; it is counted
 
 
@@ -118,6 +119,10 @@ class Resource:
             response = await self._answer(request)
             status = response.status_code
             await response(scope, receive, send)
+        except Exception:
+            # Raised again for the server's log, which says more than whoever asked may know.
+            await json_answer(self.shape(500, "internal", INTERNAL), status=500)(scope, receive, send)
+            raise
         finally:
             if self._observe:
                 # Any word may stand where a method should, but not each is worth a figure of its own.

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.api.errors import own_shape
-from rag.api.http import json_answer
+from rag.api.http import INTERNAL, json_answer
 
 # The page: its own files, styles in its elements, and the one line of script in Streamlit's index.html.
 # blob: is where Streamlit's components have their code.
@@ -50,8 +50,7 @@ def secured(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 
 async def on_error(_request: Request, _exc: Exception) -> Response:
     """Answer for an error that nobody foresaw: it is in the server's log, and no secret leaves with it."""
-    message = "Something went wrong on the server. Its log says what."
-    response = json_answer(own_shape(500, "internal", message), status=500)
+    response = json_answer(own_shape(500, "internal", INTERNAL), status=500)
     # It is answered outside every middleware.
     response.raw_headers = secured(response.raw_headers)
     return response

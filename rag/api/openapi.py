@@ -31,7 +31,7 @@ def openapi(resources: Sequence[Resource], *, needs_key: bool) -> Json:
         },
         "paths": {
             resource.path: {
-                method.lower(): _operation(operation, resource, of, needs_key=needs_key)
+                method.lower(): _operation(method, operation, resource, of, needs_key=needs_key)
                 for method, operation in resource.operations.items()
             }
             for resource in resources
@@ -40,10 +40,18 @@ def openapi(resources: Sequence[Resource], *, needs_key: bool) -> Json:
     }
 
 
-def _operation(operation: Operation, resource: Resource, of: dict[int, Any], *, needs_key: bool) -> Json:
+def _operation(
+    method: str, operation: Operation, resource: Resource, of: dict[int, Any], *, needs_key: bool
+) -> Json:
     closed = needs_key and not resource.is_open
     error = {"application/json": {"schema": _error_schema(resource)}}
-    refusals = {*operation.refuses, 503, *((401,) if closed else ()), *((403,) if operation.body else ())}
+    refusals = {*operation.refuses, 503}
+    if closed:
+        refusals.add(401)
+    if method != "GET":
+        refusals.add(403)
+    if operation.body or operation.is_upload:
+        refusals.add(408)
     answer = {operation.media_type: {"schema": _any(operation.returns, of)}}
     described: Json = {
         "summary": operation.summary,

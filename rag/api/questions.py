@@ -1,11 +1,9 @@
 """`POST /api/query`: both stages, every time."""
 
-from functools import partial
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rag.api.body import decoded, read_body, require_json
+from rag.api.body import decoded, require_json
 from rag.api.desk import Desk
 from rag.api.errors import RefusedError
 from rag.api.http import Operation, json_answer
@@ -20,8 +18,7 @@ def query(desk: Desk) -> Operation:
 
     async def answer(request: Request) -> Response:
         require_json(request)
-        body, watch = await read_body(request), Stopwatch()
-        return json_answer(await desk.work(request, partial(_answer, body, watch)))
+        return json_answer(await desk.work(request, _answer))
 
     return Operation(
         answer,
@@ -32,7 +29,7 @@ def query(desk: Desk) -> Operation:
     )
 
 
-def _answer(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> QueryAnswer:
+def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> QueryAnswer:
     asked = decoded(body, QueryRequest)
     settings = service.settings
     result = service.pipeline.search(

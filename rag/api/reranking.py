@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rag.api.body import decoded, read_body, require_json
+from rag.api.body import decoded, require_json
 from rag.api.desk import Desk
 from rag.api.dialects import (
     CohereAnswer,
@@ -21,17 +21,17 @@ from rag.api.dialects import (
     tei_answer,
     texts_of,
     timing_headers,
+    within_limits,
 )
-from rag.api.errors import RefusedError
 from rag.api.http import Operation, json_answer
 from rag.config import RERANKER_REMOTE
-from rag.pipeline import Scored
+from rag.records import Scored
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
 _REFUSES = (400, 413, 415, 422, 503)
 _Answer = tuple[object, Scored]
-_Rerank = Callable[[bytes, Stopwatch, Service, Pulse], _Answer]
+_Rerank = Callable[[Service, bytes, Stopwatch, Pulse], _Answer]
 
 
 _ABSENT = Raw(b"null")
@@ -79,14 +79,13 @@ def tei(desk: Desk) -> Operation:
 
 async def _rerank(desk: Desk, rerank: _Rerank, request: Request) -> Response:
     require_json(request)
-    body, watch = await read_body(request), Stopwatch()
-    answer, scored = await desk.work(request, partial(rerank, body, watch))
+    answer, scored = await desk.work(request, rerank)
     return json_answer(answer, headers=timing_headers(scored))
 
 
-def _cohere(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> _Answer:
+def _cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
     asked = decoded(body, CohereRequest)
-    texts = texts_of(asked.documents)
+    texts = within_limits(texts_of(asked.documents))
     scored = service.pipeline.score(
         asked.query,
         texts,
@@ -98,11 +97,11 @@ def _cohere(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> _A
     return cohere_answer(asked, scored), scored
 
 
-def _jina(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> _Answer:
+def _jina(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
     asked = decoded(body, JinaRequest)
     scored = service.pipeline.score(
         asked.query,
-        texts_of(asked.documents),
+        within_limits(texts_of(asked.documents)),
         remote=asked.model == RERANKER_REMOTE,
         max_tokens=asked.max_doc_length,
         watch=watch,
@@ -111,22 +110,16 @@ def _jina(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> _Ans
     return jina_answer(asked, scored), scored
 
 
-def _tei_or_cohere(body: bytes, watch: Stopwatch, service: Service, pulse: Pulse) -> _Answer:
+def _tei_or_cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
     either = decoded(body, _Either)
     if either.texts == _ABSENT and either.documents != _ABSENT:
-        return _cohere(body, watch, service, pulse)
+        return _cohere(service, body, watch, pulse)
     asked = decoded(body, TeiRequest)
-    scored = service.pipeline.score(asked.query, asked.texts, watch=watch, pulse=pulse)
-    if not asked.truncate:
-        _refuse_cut(scored, service.reranker.max_tokens)
+    scored = service.pipeline.score(
+        asked.query,
+        within_limits(asked.texts),
+        must_fit=not asked.truncate,
+        watch=watch,
+        pulse=pulse,
+    )
     return tei_answer(asked, scored), scored
-
-
-def _refuse_cut(scored: Scored, window: int) -> None:
-    for index, score in enumerate(scored.scores):
-        if score.is_cut:
-            message = (
-                f"Text {index} has {score.tokens} tokens, of which {score.tokens_read} find room beside the "
-                f"query: the model reads {window} in all. Send shorter texts, or 'truncate': true."
-            )
-            raise RefusedError(413, "too_large", message)

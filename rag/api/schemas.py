@@ -138,7 +138,7 @@ class HealthAnswer(Struct):
 
 
 class RemoteBody(Struct):
-    """The remote reranker that is set up; `preferred` says whether it scores where none is named."""
+    """The remote reranker that is set up; `preferred`: whether it scores questions that name none."""
 
     id: str
     backend: str

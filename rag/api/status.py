@@ -22,7 +22,9 @@ def health(desk: Desk) -> Operation:
     async def answer(_request: Request) -> Response:
         service = await desk.service()
         models = models_body(service.embedder.info, service.pipeline.preferred.info)
-        return json_answer(HealthAnswer("ok", __version__, models, service.pipeline.standing))
+        # Without the reasons, which may name folders: this route is open.
+        notices = tuple(notice.partition(". ")[0] + "." for notice in service.pipeline.standing)
+        return json_answer(HealthAnswer("ok", __version__, models, notices))
 
     return Operation(answer, "Ready, and with which models", returns=(HealthAnswer,))
 

@@ -2,14 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from rag.errors import CorruptModelError
@@ -43,15 +45,20 @@ _HEAD_START_S = 0.05  # a large graph lets go of the lock after 0.03
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A text, or a pair, as the model is fed it.
+    """A text, or a pair, as the model is fed it: each input int64 [1, n], special tokens among the n.
 
     `tokens` counts the text's (a pair's passage's) tokens, `tokens_read` those within the model's
     window; both without special tokens.
     """
 
-    encoding: Encoding
+    inputs: Mapping[str, NDArray[np.int64]]
     tokens: int
     tokens_read: int
+
+    @property
+    def fed(self) -> int:
+        """How many tokens the model is fed, special ones among them."""
+        return int(self.inputs["input_ids"].shape[1])
 
 
 class OnnxModel:
@@ -75,6 +82,7 @@ class OnnxModel:
             self._session = session.result()
         _refuse_other_graphs(model, self._session)
         self._inputs = frozenset(node.name for node in self._session.get_inputs())
+        self._ahead = 2 * threads
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix=f"{model.task}-worker")
         specials: Callable[..., int] = self._tokenizer.num_special_tokens_to_add
         self._room = model.reading.max_tokens - specials(is_pair=False)
@@ -101,15 +109,19 @@ class OnnxModel:
         whole = self._tokenizer.encode_batch([prefix + text for text in texts], add_special_tokens=False)
         return [self._finish(encoding, self._room, len(prefix)) for encoding in whole]
 
-    def encode_pairs(self, query: str, passages: Sequence[str]) -> list[Encoded]:
+    def encode_pairs(
+        self, query: str, passages: Sequence[str], *, max_tokens: int | None = None
+    ) -> list[Encoded]:
         """Return `query` with each passage as the model is fed them, in input order.
 
-        Where a pair is too long its passage is cut; only a query that leaves the passage less than 128
-        tokens (or half the window) is cut itself.
+        Where a pair is too long its passage is cut, and at `max_tokens` of its own; only a query that
+        leaves the passage less than 128 tokens (or half the window) is cut itself.
         """
         question = self._tokenizer.encode(query, add_special_tokens=False)
         question.truncate(self._query_room)
         room = self._pair_room - len(question.ids)
+        if max_tokens is not None:
+            room = min(room, max_tokens)
         whole = self._tokenizer.encode_batch(list(passages), add_special_tokens=False)
         return [self._finish(encoding, room, 0, question) for encoding in whole]
 
@@ -132,18 +144,29 @@ class OnnxModel:
         stage `score`; when it raises, no further text is begun. Raises ModelError when the graph cannot
         read a text, or gives numbers that mean nothing.
         """
+        values: dict[int, T] = {}
         # Longest first, so that no worker is left with a long text when the others are done.
-        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i].encoding.ids))
-        running = {i: self._workers.submit(self._read, encoded[i].encoding, read) for i in order}
+        order = iter(sorted(range(len(encoded)), key=lambda i: -encoded[i].fed))
+        # A few ahead, so that no worker waits; not all, so that others who run this model get their turns.
+        running = {self._submit(encoded[i], read): i for i in islice(order, self._ahead)}
+        told = time.monotonic()
         try:
-            if pulse:
-                _attend(running.values(), pulse)
-            values = [running[i].result() for i in range(len(encoded))]
+            while running:
+                done, _ = wait(running, _TICK_S, FIRST_COMPLETED)
+                for future in done:
+                    values[running.pop(future)] = future.result()
+                    running.update({self._submit(encoded[i], read): i for i in islice(order, 1)})
+                if pulse and running and time.monotonic() - told >= _TICK_S:
+                    told = time.monotonic()
+                    pulse("score", len(values), len(encoded))
         finally:
-            for future in running.values():
+            for future in running:
                 future.cancel()
         self.used = self.used or bool(encoded)
-        return values
+        return [values[i] for i in range(len(encoded))]
+
+    def _submit(self, encoded: Encoded, read: Callable[[Output], T]) -> Future[T]:
+        return self._workers.submit(self._read, encoded.inputs, read)
 
     def _finish(
         self, encoding: Encoding, room: int, prefix_chars: int, before: Encoding | None = None
@@ -155,38 +178,29 @@ class OnnxModel:
         read = len(encoding.ids) - prefix
         # Truncation is done here and not by the tokenizer, whose own is a setting that all threads share.
         parts = (encoding,) if before is None else (before, encoding)
-        return Encoded(self._tokenizer.post_process(*parts), tokens, read)
+        whole = self._tokenizer.post_process(*parts)
+        # Not the encoding itself, which keeps what was cut off it.
+        values = {
+            "input_ids": whole.ids,
+            "attention_mask": whole.attention_mask,
+            "token_type_ids": whole.type_ids,
+        }
+        return Encoded({n: np.array([v], dtype=np.int64) for n, v in values.items()}, tokens, read)
 
-    def _read(self, encoding: Encoding, read: Callable[[Output], T]) -> T:
+    def _read(self, inputs: Mapping[str, NDArray[np.int64]], read: Callable[[Output], T]) -> T:
         try:
-            output = self._run_one(encoding)
+            output = self._run_one(inputs)
             if not np.isfinite(output).all():
                 raise ValueError("it gives numbers that are not finite")
             return read(output)
         except (ValueError, *_ORT_ERRORS) as exc:
             raise _unusable(self.model, str(exc)) from exc
 
-    def _run_one(self, encoding: Encoding) -> Output:
-        values = {
-            "input_ids": encoding.ids,
-            "attention_mask": encoding.attention_mask,
-            "token_type_ids": encoding.type_ids,
-        }
+    def _run_one(self, inputs: Mapping[str, NDArray[np.int64]]) -> Output:
         # Only what the graph declares: DistilBERT exports, for one, have no token_type_ids.
-        feed = {name: np.array([values[name]], dtype=np.int64) for name in self._inputs}
+        feed = {name: inputs[name] for name in self._inputs}
         output: Output = self._session.run(None, feed)[0][0]
         return output
-
-
-def _attend(running: Collection[Future[T]], pulse: Pulse) -> None:
-    """Tell `pulse` how many have run until all have, or one has failed."""
-    left: Collection[Future[T]] = running
-    while left:
-        done, left = wait(left, _TICK_S, FIRST_EXCEPTION)
-        if any(future.exception() for future in done):
-            return
-        if left:
-            pulse("score", len(running) - len(left), len(running))
 
 
 def _refuse_other_graphs(model: InstalledModel, session: ort.InferenceSession) -> None:

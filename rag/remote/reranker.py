@@ -146,13 +146,13 @@ class RemoteReranker(Scorer):
         line = self._line = self._line or Line(self._peer, self._settings.api_key)
         if self._must_ask:
             await self._learn_max_batch(line)
-        begin = 0
+        begin, most = 0, self._max_batch
         while begin < len(call.passages):
-            call.batches = len(call.answers) + math.ceil((len(call.passages) - begin) / self._max_batch)
-            batch = call.passages[begin : begin + self._max_batch]
+            call.batches = len(call.answers) + math.ceil((len(call.passages) - begin) / most)
+            batch = call.passages[begin : begin + most]
             reply = await self._ask(line, request_body(self._settings, call.query, batch))
             if reply.status == 413 and len(batch) > 1:
-                self._max_batch = min(self._max_batch, len(batch) // 2)
+                most = len(batch) // 2  # for this question only: long passages may be the reason
                 continue
             if not 200 <= reply.status < 300:
                 raise self._refusal(reply)
@@ -174,8 +174,11 @@ class RemoteReranker(Scorer):
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _learn_max_batch(self, line: Line) -> None:
-        """Ask the server how many passages it takes at once; until it answers that, the usual 32."""
-        with anyio.move_on_after(min(_INFO_PATIENCE_S, self._settings.timeout_s / 4)):
+        """Ask the server how many passages it takes at once; until it answers that, the usual 32.
+
+        One that hangs over this question is not asked it again.
+        """
+        with anyio.move_on_after(min(_INFO_PATIENCE_S, self._settings.timeout_s / 4)) as patience:
             try:
                 reply = await line.request("GET", info_address(self._url))
             except RemoteError:
@@ -183,6 +186,8 @@ class RemoteReranker(Scorer):
             if reply.status < 500 and reply.status not in _BUSY:
                 self._max_batch = read_max_batch(reply.body) or self._max_batch
                 self._must_ask = False
+        if patience.cancelled_caught:
+            self._must_ask = False
 
     def _refusal(self, reply: Reply) -> RemoteError:
         if 300 <= reply.status < 400:

@@ -1,8 +1,10 @@
 """The one service that page, routes and lifespan share."""
 
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import anyio.to_thread
 import streamlit as st
@@ -17,8 +19,18 @@ _log = logging.getLogger(__name__)
 
 
 # The spinner would need a page to be drawn on; the lifespan and the routes have none.
-@st.cache_resource(show_spinner=False, on_release=Service.close)
+@st.cache_resource(show_spinner=False)
 def _service(settings: Settings) -> Service:
+    # Any visitor's browser can tell Streamlit to clear its caches: the service below is still there then.
+    with _building:
+        return _built(settings)
+
+
+_building = threading.Lock()
+
+
+@cache
+def _built(settings: Settings) -> Service:
     # A server that starts and says what is missing helps more than one that does not start.
     return build(settings, stand_in=True)
 
@@ -45,7 +57,14 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
         _log.error("RerankLens cannot start. %s", exc)
         raise
     finally:
-        _service.clear()
+        _close()
+
+
+def _close() -> None:
+    if _built.cache_info().currsize:
+        get_service().close()
+    _built.cache_clear()
+    _service.clear()
 
 
 def _log_starts() -> None:

@@ -1,0 +1,130 @@
+"""What the routes share: bodies in bounds, a service that is there, errors in the route's own shape."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rag.api.body import checked
+from rag.api.desk import Desk
+from rag.api.errors import RefusedError, tei_or_cohere_shape
+from rag.api.http import Access, Operation, Resource
+from rag.api.limits import MAX_BODY_BYTES, MAX_BYTES_IN_FLIGHT
+from rag.service import Service
+from rag.timing import Pulse, Stopwatch
+
+PARTS = MAX_BYTES_IN_FLIGHT // MAX_BODY_BYTES
+
+
+def request(*parts: bytes, headers: dict[str, str] | None = None) -> Request:
+    """A request whose body comes in `parts`, and whose sender then says nothing more."""
+    messages = [
+        {"type": "http.request", "body": part, "more_body": i + 1 < len(parts)}
+        for i, part in enumerate(parts)
+    ]
+    coming: Iterator[Any] = iter(messages)
+
+    async def receive() -> Any:
+        for message in coming:
+            return message
+        return await asyncio.Event().wait()
+
+    named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": named}, receive)
+
+
+def test_a_body_that_stalls_is_given_up() -> None:
+    async def read() -> None:
+        receive = checked(request(), 100, patience_s=0.01)
+        await receive()
+
+    with pytest.raises(RefusedError, match="Nothing more of the body came for 0.01 s") as caught:
+        asyncio.run(read())
+    assert (caught.value.status, caught.value.headers) == (408, {"Connection": "close"})
+
+
+def test_a_body_announced_as_too_large_is_not_waited_for() -> None:
+    async def read() -> None:
+        await checked(request(b"x", headers={"content-length": "101"}), 100)()
+
+    with pytest.raises(RefusedError, match="larger than 100 bytes"):
+        asyncio.run(read())
+
+
+def test_bodies_together_are_bounded_and_their_room_is_given_back(service: Service) -> None:
+    desk, go_on, body = Desk(lambda: service), threading.Event(), b"x" * MAX_BODY_BYTES
+
+    def hold(_service: Service, data: bytes, _watch: Stopwatch, _pulse: Pulse) -> int:
+        assert go_on.wait(20)
+        return len(data)
+
+    async def ask() -> list[object]:
+        running = [asyncio.create_task(desk.work(request(body), hold)) for _ in range(PARTS)]
+        await asyncio.sleep(0.2)
+        one_more = await asyncio.gather(desk.work(request(b"x"), hold), return_exceptions=True)
+        go_on.set()
+        done = await asyncio.gather(*running)
+        return [*one_more, *done, await desk.work(request(b"x"), hold)]
+
+    refused, *answered = asyncio.run(ask())
+    assert isinstance(refused, RefusedError)
+    assert (refused.status, refused.type) == (503, "busy")
+    assert answered == [MAX_BODY_BYTES] * PARTS + [1]
+
+
+def test_a_service_that_had_to_be_made_is_a_stage_of_the_first_request_alone(service: Service) -> None:
+    def make() -> Service:
+        time.sleep(0.05)
+        return service
+
+    def stages(_service: Service, _body: bytes, watch: Stopwatch, _pulse: Pulse) -> dict[str, float]:
+        watch.since_last("queue")
+        return {stage.stage: stage.seconds for stage in watch.stages}
+
+    async def ask() -> tuple[dict[str, float], dict[str, float]]:
+        desk = Desk(make)
+        return await desk.work(request(b""), stages), await desk.work(request(b""), stages)
+
+    first, second = asyncio.run(ask())
+    assert list(first) == ["load", "queue"]
+    assert first["load"] >= 0.05 > first["queue"]
+    assert list(second) == ["queue"]
+
+
+def test_a_fault_is_told_in_the_routes_own_shape_and_raised_for_the_log() -> None:
+    async def fail(_request: Request) -> Response:
+        raise RuntimeError("a secret")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    resource = Resource("/rerank", {"POST": Operation(fail, "")}, access=Access(), shape=tei_or_cohere_shape)
+    asked = request(b"")
+    with pytest.raises(RuntimeError):
+        asyncio.run(resource(asked.scope, asked.receive, send))
+    assert sent[0]["status"] == 500
+    told = json.loads(sent[1]["body"])
+    assert told["error_type"] == "backend"
+    assert "secret" not in str(told)
+
+
+def test_threads_enough_for_all_who_may_wait(service: Service) -> None:
+    desk, both = Desk(lambda: service), threading.Barrier(33)
+
+    def meet(*_given: object) -> int:
+        return both.wait(20)
+
+    async def ask() -> list[int]:
+        return await asyncio.gather(*(desk.work(request(b""), meet) for _ in range(33)))
+
+    with ThreadPoolExecutor(1) as threads:
+        assert sorted(threads.submit(asyncio.run, ask()).result(30)) == list(range(33))
