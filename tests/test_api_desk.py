@@ -45,7 +45,7 @@ def test_a_body_that_stalls_is_given_up() -> None:
         receive = checked(request(), 100, patience_s=0.01)
         await receive()
 
-    with pytest.raises(RefusedError, match="Nothing more of the body came for 0.01 s") as caught:
+    with pytest.raises(RefusedError, match="Nothing more of the body came") as caught:
         asyncio.run(read())
     assert (caught.value.status, caught.value.headers) == (408, {"Connection": "close"})
 
