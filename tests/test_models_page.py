@@ -184,7 +184,7 @@ def test_a_reranker_is_used_at_once_and_the_default_again(page: AppTest, service
     settled(press(page, f"card use {RERANKER}"), service)
     assert service.reranker.info.id == RERANKER
     assert re.search(
-        rf"{RERANKER} answers from now on, loaded in [\d.]+ s\. Memory: \d+ MB before", shown(page)
+        rf"{RERANKER} answers from now on, loaded in [\d.]+ s\. Memory: [\d.]+ [MG]B before", shown(page)
     )
     assert [code.value for code in page.code].count(f"RAG_RERANKER={RERANKER}") == 1
     settled(press(page, f"card use {DEFAULT_RERANKER}"), service)

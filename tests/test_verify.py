@@ -220,6 +220,15 @@ def test_an_interrupted_visit_leaves_no_document_behind(base_url: str) -> None:
     assert collections(base_url) == before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal: whoever runs the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_upload_that_an_interrupt_overtakes_is_waited_for_and_deleted(fake: Fake) -> None:
     def interrupt_then_add() -> Reply:
         ident = threading.main_thread().ident
