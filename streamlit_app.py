@@ -13,7 +13,7 @@ from rag.api.routes import api_routes
 from rag.config import Settings
 from rag.errors import SettingsError
 from rag.ui.app import draw
-from rag.ui.resources import get_service, lifespan
+from rag.ui.resources import get_service, lifespan, stopping
 
 
 def _settings() -> Settings:
@@ -30,7 +30,7 @@ else:
     app = st.App(
         __file__,
         lifespan=lifespan,
-        routes=api_routes(get_service, Access(settings.api_key, settings.added_hosts)),
+        routes=api_routes(get_service, Access(settings.api_key, settings.added_hosts), stopping),
         middleware=[
             Middleware(SecurityHeaders),
             # A page elsewhere that points its own name at this machine gets no answer.

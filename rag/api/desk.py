@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import anyio
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from rag.api.body import read_body
 from rag.api.errors import AbandonedError, RefusedError
 from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_UPLOADS
+from rag.errors import BusyError
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
@@ -25,10 +26,12 @@ class Desk:
     """Does the routes' work in threads of their own, so that the page's files never wait behind it.
 
     There are as many threads as the service's gates let in and let wait, and some to refuse the others.
+    Once `stopping` is set, what is under way ends at its next pulse.
     """
 
-    def __init__(self, get_service: Callable[[], Service]) -> None:
+    def __init__(self, get_service: Callable[[], Service], stopping: threading.Event | None = None) -> None:
         self._get_service = get_service
+        self._stopping = stopping or threading.Event()
         self._service: Service | None = None
         self._limiter = anyio.CapacityLimiter(_SPARE_THREADS)
         # As many uploads at once as may be, and room for those who list and delete.
@@ -54,27 +57,35 @@ class Desk:
         """Return `work(service, body, watch, pulse)`, where `body` is what the request sent.
 
         `watch` runs from the body's arrival; a service that had to be made first is its stage `load`.
-        `pulse` raises AbandonedError once the client is gone.
+        `pulse` raises AbandonedError once the client is gone, and BusyError when the server is to end.
         """
-        gone = threading.Event()
-
-        def pulse(_stage: str, _done: int, _total: int) -> None:
-            if gone.is_set():
-                raise AbandonedError
-
         body = await read_body(request)
         with self._room_for(len(body)):
             watch, was_made = Stopwatch(), self._service is not None
             service = await self.service()
             if not was_made:
                 watch.since_last("load")
-            watcher = asyncio.create_task(_watch(request, gone))
-            try:
+            async with self._attended(request) as pulse:
                 return await anyio.to_thread.run_sync(
                     work, service, body, watch, pulse, limiter=self._limiter
                 )
-            finally:
-                watcher.cancel()
+
+    @asynccontextmanager
+    async def _attended(self, request: Request) -> AsyncIterator[Pulse]:
+        """Yield what ends the work on a request for which there is nobody left, or no time."""
+        gone = threading.Event()
+
+        def pulse(_stage: str, _done: int, _total: int) -> None:
+            if gone.is_set():
+                raise AbandonedError
+            if self._stopping.is_set():
+                raise BusyError("The server is shutting down. Ask again when it is back.", retry_after_s=10)
+
+        watcher = asyncio.create_task(_watch(request, gone))
+        try:
+            yield pulse
+        finally:
+            watcher.cancel()
 
     @contextmanager
     def _room_for(self, n_bytes: int) -> Iterator[None]:
@@ -93,16 +104,23 @@ class Desk:
         service = await self.service()
         return await anyio.to_thread.run_sync(work, service, limiter=self._library_limiter)
 
-    def begin_upload(self) -> None:
-        """Count one more upload; refuse it where too many are under way."""
+    async def upload(self, request: Request, work: Callable[[Service, Pulse], T]) -> T:
+        """Return `work(service, pulse)`, for work on files whose form has been read; `pulse` as in `work`."""
+        service = await self.service()
+        async with self._attended(request) as pulse:
+            return await anyio.to_thread.run_sync(work, service, pulse, limiter=self._library_limiter)
+
+    @contextmanager
+    def counted_upload(self) -> Iterator[None]:
+        """Count one more upload while the body runs; refuse it where too many are under way."""
         if self._uploads >= MAX_UPLOADS:
             message = f"{MAX_UPLOADS} uploads are under way, as many as may be. Try again in a while."
             raise RefusedError(503, "busy", message, {"Retry-After": "10"})
         self._uploads += 1
-
-    def end_upload(self) -> None:
-        """Count one upload less."""
-        self._uploads -= 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
 
 
 async def _watch(request: Request, gone: threading.Event) -> None:

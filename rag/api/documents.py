@@ -26,6 +26,7 @@ from rag.errors import LibraryError
 from rag.library import SourceFile
 from rag.names import MAX_COLLECTION_CHARS, check_collection_name
 from rag.service import Service
+from rag.timing import Pulse
 
 _COLLECTION = Parameter("collection", "query", "default: the collection 'default'", MAX_COLLECTION_CHARS)
 _ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", MAX_ID_CHARS)
@@ -55,17 +56,14 @@ def upload(desk: Desk) -> Operation:
         if not content_type.lower().startswith("multipart/form-data"):
             message = f"Expected the files as multipart/form-data, found {content_type[:100] or 'none'}."
             raise RefusedError(415, "not_multipart", message)
-        desk.begin_upload()
-        try:
+        with desk.counted_upload():
             service = await desk.service()
             form = await _form(request, UPLOAD_BODY_FILES * service.settings.max_upload_mb * 1_000_000)
             try:
                 collection = _collection(request, form.get("collection"))
-                return json_answer(await desk.library(partial(_upload, form, collection)))
+                return json_answer(await desk.upload(request, partial(_upload, form, collection)))
             finally:
                 await form.close()
-        finally:
-            desk.end_upload()
 
     return Operation(
         answer,
@@ -137,12 +135,14 @@ def _listing(collection: str, service: Service) -> DocumentsAnswer:
     )
 
 
-def _upload(form: FormData, collection: str, service: Service) -> UploadAnswer:
+def _upload(form: FormData, collection: str, service: Service, pulse: Pulse) -> UploadAnswer:
     files = list(_files(form))
     if not files:
         message = "The form holds no file: expected one or more parts with a file each."
         raise RefusedError(422, "invalid", message)
-    return UploadAnswer(collection, service.library.ingest(files, collection=collection))
+    # What is done when nobody waits for the rest any more, stays.
+    outcomes = service.library.ingest(files, collection=collection, on_progress=pulse)
+    return UploadAnswer(collection, outcomes)
 
 
 def _files(form: FormData) -> Iterable[SourceFile]:

@@ -1,5 +1,6 @@
 """The HTTP routes."""
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -18,9 +19,16 @@ _OURS = ("/api", "/v1", "/v2")
 _Table = Mapping[str, Mapping[str, Operation]]
 
 
-def api_routes(get_service: Callable[[], Service], access: Access | None = None) -> list[Route]:
-    """Return the routes, answered by the service that `get_service` returns, for those with `access`."""
-    desk, access = Desk(get_service), access or Access()
+def api_routes(
+    get_service: Callable[[], Service],
+    access: Access | None = None,
+    stopping: threading.Event | None = None,
+) -> list[Route]:
+    """Return the routes, answered by the service that `get_service` returns, for those with `access`.
+
+    Once `stopping` is set, what is under way ends soon.
+    """
+    desk, access = Desk(get_service, stopping), access or Access()
     closed: _Table = {
         "/api/query": {"POST": questions.query(desk)},
         "/api/documents": {"GET": documents.listing(desk), "POST": documents.upload(desk)},

@@ -1,10 +1,12 @@
 """The one service that page, routes and lifespan share."""
 
 import logging
+import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
+from types import FrameType
 
 import anyio.to_thread
 import streamlit as st
@@ -16,6 +18,9 @@ from rag.models import turns
 from rag.service import Service, build
 
 _log = logging.getLogger(__name__)
+
+# Set once the server has been told to end.
+stopping = threading.Event()
 
 
 # The spinner would need a page to be drawn on; the lifespan and the routes have none.
@@ -45,6 +50,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
     """Load and warm the models before the first answer, and close the library after the last one."""
     _log_starts()
     send_at_once()
+    _hear_of_the_end()
     try:
         settings = Settings.from_env()
         for leftover in turns.sweep(settings.model_cache):
@@ -65,6 +71,22 @@ def _close() -> None:
         get_service().close()
     _built.cache_clear()
     _service.clear()
+
+
+def _hear_of_the_end() -> None:
+    """Set `stopping` at SIGTERM and Ctrl-C, besides what the server does then.
+
+    The server waits for all that is under way, which may be a thousand pairs, or a book to embed.
+    """
+    if threading.current_thread() is threading.main_thread():  # only there can it be heard
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, partial(_end, signal.getsignal(number)))
+
+
+def _end(before: object, number: int, frame: FrameType | None) -> None:
+    stopping.set()
+    if callable(before):
+        before(number, frame)
 
 
 def _log_starts() -> None:
