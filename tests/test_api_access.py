@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -262,3 +263,16 @@ def test_nothing_of_all_this_was_an_accident(closed: Server, log: Path) -> None:
     said = log.read_text(errors="replace")
     assert "Traceback" not in said
     assert KEY not in said
+
+
+def test_a_server_that_is_told_to_end_does_not_finish_a_thousand_pairs_first(tmp_path: Path) -> None:
+    body = json.dumps({"query": "dough?", "documents": passages(1000)}).encode()
+    told: list[Answer] = []
+    with serving(environment(tmp_path, RAG_THREADS="1"), tmp_path / "log") as url:
+        server = Server(url.removeprefix("http://"))
+        asked = threading.Thread(target=lambda: told.append(server.send("POST", "/v2/rerank", body)))
+        asked.start()
+        eventually(lambda: server.figures()[IN_PROGRESS] == 1)
+    # The block sends SIGTERM, and kills what is still there ten seconds later.
+    asked.join()
+    assert "shutting down" in error_message(told[0], 503, path="/v2/rerank")

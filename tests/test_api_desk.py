@@ -17,6 +17,7 @@ from rag.api.desk import Desk
 from rag.api.errors import RefusedError, tei_or_cohere_shape
 from rag.api.http import Access, Operation, Resource
 from rag.api.limits import MAX_BODY_BYTES, MAX_BYTES_IN_FLIGHT
+from rag.errors import BusyError
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
@@ -45,9 +46,41 @@ def test_a_body_that_stalls_is_given_up() -> None:
         receive = checked(request(), 100, patience_s=0.01)
         await receive()
 
-    with pytest.raises(RefusedError, match="Nothing more of the body came") as caught:
+    with pytest.raises(RefusedError, match=r"nothing for 0\.01 s") as caught:
         asyncio.run(read())
     assert (caught.value.status, caught.value.headers) == (408, {"Connection": "close"})
+
+
+def test_a_body_that_trickles_is_given_up() -> None:
+    async def read() -> None:
+        receive = checked(request(*[b"x"] * 1000), 10_000, patience_s=0.2)
+        for _ in range(1000):
+            await receive()
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(RefusedError, match="too slowly") as caught:
+        asyncio.run(read())
+    assert caught.value.status == 408
+
+
+def test_a_server_that_is_to_end_ends_what_is_under_way(service: Service) -> None:
+    stopping, began = threading.Event(), threading.Event()
+    desk = Desk(lambda: service, stopping)
+
+    def go_on(_service: Service, _body: bytes, _watch: Stopwatch, pulse: Pulse) -> None:
+        began.set()
+        while True:
+            pulse("score", 0, 1)
+            time.sleep(0.01)
+
+    async def ask() -> None:
+        asked = asyncio.create_task(desk.work(request(b""), go_on))
+        await asyncio.to_thread(began.wait)
+        stopping.set()
+        await asked
+
+    with pytest.raises(BusyError, match="shutting down"):
+        asyncio.run(ask())
 
 
 def test_a_body_announced_as_too_large_is_not_waited_for() -> None:

@@ -1,6 +1,7 @@
 """Read a request's JSON: within limits, and into the fields that its route wants."""
 
 import asyncio
+import time
 from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -8,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
 from rag.api.errors import RefusedError
-from rag.api.limits import BODY_PATIENCE_S, MAX_BODY_BYTES, MAX_JSON_DEPTH
+from rag.api.limits import BODY_PATIENCE_S, LEAST_BYTES_PER_S, MAX_BODY_BYTES, MAX_JSON_DEPTH
 
 T = TypeVar("T")
 
@@ -43,15 +44,22 @@ def checked(
     too_large = RefusedError(413, "too_large", f"The body is larger than {most_bytes:,} bytes.{advice}")
     if _announced_bytes(request) > most_bytes:
         raise too_large
-    seen = 0
+    seen, began = 0, time.monotonic()
 
     async def receive() -> Message:
         nonlocal seen
+        # A trickle of bytes would otherwise hold its place for ever.
+        left_s = began + patience_s + seen / LEAST_BYTES_PER_S - time.monotonic()
         try:
-            async with asyncio.timeout(patience_s):
+            if left_s <= 0:
+                raise TimeoutError
+            async with asyncio.timeout(min(patience_s, left_s)):
                 message = await request.receive()
         except TimeoutError as exc:
-            text = f"Nothing more of the body came for {patience_s:g} s."
+            text = (
+                f"The body comes too slowly: nothing for {patience_s:g} s, or less than "
+                f"{LEAST_BYTES_PER_S:,} bytes a second after that."
+            )
             raise RefusedError(408, "stalled", text, {"Connection": "close"}) from exc
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
