@@ -117,7 +117,7 @@ def use_reranker(service: Service, model: InstalledModel, *, place: str) -> None
 def use_embedder(service: Service, model: InstalledModel, *, place: str) -> None:
     """Offer to re-embed a collection with `model`."""
     library = service.library
-    refs = {name: library.embedder_ref(name) for name in library.collections()}
+    refs = {name: library.embedder_ref(name) for name in library.filled()}
     names = [name for name, ref in refs.items() if ref and ref.sha256 != model.sha256]
     if not names:
         every = "Every collection has this embedder." if any(refs.values()) else ""

@@ -27,7 +27,7 @@ def in_use(service: Service, shelf: Shelf) -> None:
     components.notices(service.pipeline.standing)
     library, loaded = service.library, service.loaded
     default = service.embedder.info
-    refs = [(name, ref) for name in library.collections() if (ref := library.embedder_ref(name))]
+    refs = [(name, ref) for name in library.filled() if (ref := library.embedder_ref(name))]
     here = {default.sha256, *(model.sha256 for model in shelf.models)}
     rows = [(name, ref.id, ref.sha256 in here) for name, ref in refs]
     one, other = st.columns(2)
