@@ -36,4 +36,4 @@ def _asked() -> dict[str, Any]:
 
 if __name__ == "__main__":
     preload_model()  # before the first question, so that nobody waits for it
-    app.run(host="127.0.0.1", port=int(sys.argv[1]))
+    app.run(host="127.0.0.1", port=int(sys.argv[1]) if sys.argv[1:] else 5000)

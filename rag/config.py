@@ -151,7 +151,9 @@ def _remote(env: Mapping[str, str]) -> RemoteSettings | None:
         named = False
     if not named:
         # The address may hold a secret, so it is not repeated.
-        raise SettingsError("MODAL_RERANK_URL", "…", "an address such as https://gpu.example.com/v2/rerank")
+        found = "" if url.startswith(("http://", "https://")) else "; it begins with something else"
+        expected = f"an address such as https://gpu.example.com/v2/rerank{found}"
+        raise SettingsError("MODAL_RERANK_URL", "…", expected)
     style = env.get("RAG_REMOTE_STYLE", "").strip().lower() or "cohere"
     if style not in get_args(RemoteStyle):
         raise SettingsError("RAG_REMOTE_STYLE", style, f"one of {', '.join(get_args(RemoteStyle))}")

@@ -23,6 +23,7 @@ from rag.machine.places import Place, look
 from rag.machine.system import System
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
+from rag.remote.peer import Peer
 from rag.wording import bytes_in_words, counted
 
 try:
@@ -36,6 +37,10 @@ except ImportError:  # numpy is missing, as the packages' findings say
 
 _DEFAULTS: dict[Task, str] = {"embed": DEFAULT_EMBEDDER, "rerank": DEFAULT_RERANKER}
 _OLDEST_PYTHON = (3, 11)
+# It needs no library, and no model on this machine.
+_TRY_REMOTE = (
+    f'echo \'{{"id": 1, "text": "x"}}\' | {sys.executable} -m rag rerank --reranker remote --query x'
+)
 CACHE_ROOM_BYTES = 2_000_000_000
 LIBRARY_ROOM_BYTES = 500_000_000
 
@@ -109,19 +114,18 @@ def _remote_finding(settings: Settings) -> Finding:
     topic, remote = "remote reranker", settings.remote
     if remote is None:
         return Finding(topic, "ok", "None is set up: MODAL_RERANK_URL is not set.")
-    url = urlsplit(remote.url)
-    host = url.hostname or ""
-    asked = (
-        f"It is asked first, for {remote.timeout_s:g} s at most; the local one takes its place when it fails."
+    url, host = urlsplit(remote.url), Peer.of(remote).host
+    whose = (
+        f"Questions will go there first, for {remote.timeout_s:g} s at most; where it fails, the local one "
+        "takes its place."
         if settings.prefers_remote
-        else "It is asked only by name, for USE_ONNX_RERANKER is true."
+        else "Only questions that name it will go there, for USE_ONNX_RERANKER is true."
     )
-    named = f"{remote.model or 'remote'} at {host}, spoken to in the style {remote.style}. {asked}"
-    if remote.api_key and url.scheme == "http" and not _is_this_machine(host):
+    named = f"{remote.model or 'remote'} at {host} is set up, in the style {remote.style}. {whose}"
+    if remote.api_key and url.scheme == "http" and not _is_this_machine(url.hostname or ""):
         sentence = f"{named} Its key and every passage go there unencrypted, over http."
         return Finding(topic, "warn", sentence, "Give MODAL_RERANK_URL an address that begins with https.")
-    try_it = "It was not asked now. To try it: python -m rag search QUESTION --reranker remote"
-    return Finding(topic, "ok", named, try_it)
+    return Finding(topic, "ok", f"{named} This check sends it nothing.", f"To try it: {_TRY_REMOTE}")
 
 
 def _is_this_machine(host: str) -> bool:

@@ -1,5 +1,6 @@
 """Count what the service does, in the form that Prometheus reads."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -7,7 +8,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from rag.errors import RemoteError
 from rag.records import StageTime
+
+_log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -37,6 +41,12 @@ class Instruments:
             ["source"],
             registry=self._registry,
         )
+        self._failures = Counter(
+            "reranklens_remote_failures",
+            "Requests that the remote reranker failed, by what went wrong.",
+            ["kind"],
+            registry=self._registry,
+        )
         self._requests = Counter(
             "reranklens_requests",
             "HTTP requests answered.",
@@ -62,6 +72,11 @@ class Instruments:
             if stage.stage == "score":
                 self._pairs.labels("model").inc(stage.items - stage.cached)
                 self._pairs.labels("cache").inc(stage.cached)
+
+    def observe_failure(self, failure: RemoteError) -> None:
+        """Count one failure of the remote reranker, and let the log say it."""
+        self._failures.labels(failure.kind).inc()
+        _log.warning("%s", failure)
 
     def observe_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is its pattern, so that no id becomes a label."""

@@ -21,6 +21,7 @@ from rag.wording import fell_back, question_cut
 _REMOTE_SLOTS = 8
 
 Observer = Callable[[Sequence[StageTime]], None]
+FailureObserver = Callable[[RemoteError], None]
 
 
 class Pipeline:
@@ -29,7 +30,7 @@ class Pipeline:
     A remote reranker is waited for outside the gate, so that nobody waits for somebody else's network;
     it has a gate of its own, `remote_gate`. At each, `queue` may wait. `standing` are notices for every
     answer: for each task, which model stands in for the chosen one. `observe` is told the stages of
-    everything that was answered.
+    everything that was answered, `observe_failure` each failure of the remote reranker.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Pipeline:
         remote: Scorer | None = None,
         prefers_remote: bool = False,
         observe: Observer | None = None,
+        observe_failure: FailureObserver | None = None,
     ) -> None:
         self.gate = Gate(slots=slots, queue=queue)
         self.remote = remote
@@ -54,6 +56,7 @@ class Pipeline:
         self._standing = dict(standing or {})
         self._prefers_remote = prefers_remote and remote is not None
         self._observe = observe
+        self._observe_failure = observe_failure
 
     @property
     def reranker(self) -> Reranker:
@@ -155,7 +158,7 @@ class Pipeline:
         job = _Job(checked_query(query), watch or Stopwatch(), pulse)
         there = self._remote_for("remote") if remote else None
         if there is not None:
-            with self.remote_gate.turn(pulse):
+            with self.remote_gate.turn(pulse), self._failures_seen():
                 job.watch.since_last("queue")
                 scores = there.score(job.question, passages, watch=job.watch, pulse=pulse)
             job.scored_by = there.info
@@ -190,7 +193,7 @@ class Pipeline:
         self, job: "_Job", hits: Sequence[Hit], remote: Scorer, *, named: bool
     ) -> tuple[RerankedHit, ...]:
         try:
-            with job.waiting(self.remote_gate):
+            with job.waiting(self.remote_gate), self._failures_seen():
                 reranked = remote.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
         except RemoteError as exc:
             if named:
@@ -219,6 +222,15 @@ class Pipeline:
         job.scored_by = reranker.info
         job.tell(standing)
         job.tell(_cut("reranker", reranker.query_tokens_unread(job.question)))
+
+    @contextmanager
+    def _failures_seen(self) -> Iterator[None]:
+        try:
+            yield
+        except RemoteError as exc:
+            if self._observe_failure:
+                self._observe_failure(exc)
+            raise
 
     def _standing_for(self, task: Task) -> tuple[str, ...]:
         notice = self._standing.get(task)

@@ -170,6 +170,7 @@ def build(settings: Settings, *, stand_in: bool = False) -> Service:
         remote=RemoteReranker(settings.remote) if settings.remote else None,
         prefers_remote=settings.prefers_remote,
         observe=instruments.observe_stages,
+        observe_failure=instruments.observe_failure,
     )
     service = Service(settings, library, pipeline, load_reranker, loaded, instruments)
     instruments.show(*_gauges(service, scores))

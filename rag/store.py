@@ -86,7 +86,7 @@ class Store:
         """Return the collection's state. Raises NotFoundError, with the names of those there are."""
         state = self.state(collection)
         if state is None:
-            known = ", ".join(self.collections()) or "none yet"
+            known = ", ".join(self.filled()) or "none yet"
             raise NotFoundError(f"There is no collection {collection!r}. Collections: {known}.")
         return state
 

@@ -16,7 +16,8 @@ def stored_findings(path: Path, model_cache: Path) -> tuple[Finding, ...]:
     """Return what the library file `path`, which exists, holds, or why it cannot be opened."""
     try:
         with closing(Store(path)) as store:
-            states = store.states()
+            filled = store.filled()
+            states = [state for state in store.states() if state.name in filled]
             n_documents = sum(len(store.documents(state.name)) for state in states)
     except LibraryError as exc:
         return (Finding(LIBRARY, "fail", str(exc)),)

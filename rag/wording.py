@@ -73,6 +73,8 @@ def stage_counts(stage: StageTime) -> str:
     nouns = {"search": "hit", "tokenize": "pair", "score": "pair", "sort": "pair", "network": "pair"}
     if stage.stage not in nouns:
         return ""
+    if stage.stage == "network" and not stage.items:
+        return "no answer"
     parts = [counted(stage.items, nouns[stage.stage])]
     if stage.tokens:
         parts.append(f"{stage.tokens:,} tokens")
@@ -112,6 +114,15 @@ def named(model: ModelInfo) -> str:
     """Return a model's id, and where it is if it is a remote one."""
     # Its backend ends with the host.
     return f"{model.id} at {model.backend.rpartition(' at ')[2]}" if is_remote(model) else model.id
+
+
+def reranker_label(model: ModelInfo) -> str:
+    """Return how a reranker is offered: by a short name, and whether it is remote or local."""
+    short = model.id.rpartition("/")[2]
+    if not is_remote(model):
+        return f"{short} (local)"
+    # This id says that the settings name no model. Then the host says more; the backend ends with it.
+    return f"{model.backend.rpartition(' at ')[2] if model.id == 'remote' else short} (remote)"
 
 
 def is_remote(model: ModelInfo) -> bool:

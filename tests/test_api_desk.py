@@ -140,7 +140,8 @@ def test_a_fault_is_told_in_the_routes_own_shape_and_raised_for_the_log() -> Non
     async def send(message: Any) -> None:
         sent.append(message)
 
-    resource = Resource("/rerank", {"POST": Operation(fail, "")}, access=Access(), shape=tei_or_cohere_shape)
+    failing = {"POST": Operation("fail", fail, "")}
+    resource = Resource("/rerank", failing, access=Access(), shape=tei_or_cohere_shape)
     asked = request(b"")
     with pytest.raises(RuntimeError):
         asyncio.run(resource(asked.scope, asked.receive, send))

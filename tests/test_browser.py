@@ -333,6 +333,16 @@ def test_the_keyboard_alone_asks_opens_a_text_and_changes_top_k(shelf: "Page") -
     assert shelf.evaluate(is_open) is True
 
 
+def test_a_question_that_failed_leaves_nothing_that_pulses(shelf: "Page") -> None:
+    ask(shelf)
+    question_box(shelf).fill("")
+    shelf.get_by_role("button", name="Ask", exact=True).click()
+    expect(shelf.get_by_text("The question is empty")).to_be_visible()
+    settle(shelf)
+    expect(shelf.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(column(shelf, RERANKED)).to_have_count(0)
+
+
 def test_a_reload_finds_the_documents_again(shelf: "Page") -> None:
     ask(shelf)
     shelf.reload()

@@ -18,6 +18,7 @@ from rag.ui.cards import (
     comparison,
     highlighted,
     meanings,
+    notice,
     timing_strip,
 )
 
@@ -161,6 +162,10 @@ def test_every_notice_is_shown() -> None:
     shown = without_tags(comparison(search_result((1,), notices=("First.", "Second.")), top_k=1))
     assert "First." in shown
     assert "Second." in shown
+
+
+def test_a_notice_is_announced_to_who_cannot_see_it() -> None:
+    assert 'role="status">Mind this.</p>' in notice("Mind this.")
 
 
 def test_the_strip_has_every_stage_and_the_total_as_measured() -> None:

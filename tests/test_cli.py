@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rag.__main__ import main
+from rag.config import DEFAULT_RERANKER
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTES = "# Pasta\n\nOrecchiette are shaped with a knife.\n\n# Bread\n\nFocaccia rises twice."
@@ -85,7 +86,12 @@ def test_search_prints_both_rankings_and_the_times(notes: Path, capsys: pytest.C
     main(["ingest", str(notes / "kitchen")])
     assert main(["search", "how are orecchiette shaped?"]) == 0
     out = capsys.readouterr().out
-    for expected in ("Retrieved (rank, cosine)", "Reranked (rank, rank before, logit)", "tokenize", "total"):
+    for expected in (
+        "Retrieved (rank, cosine)",
+        f"Reranked by {DEFAULT_RERANKER} (rank, rank before, logit)",
+        "tokenize",
+        "total",
+    ):
         assert expected in out
 
 

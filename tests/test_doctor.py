@@ -82,6 +82,15 @@ def test_a_library_is_opened_and_counted(library: Library, tmp_path: Path) -> No
     assert found[-1].sentence.endswith("library.db opens and holds 1 collection, 1 document.")
 
 
+def test_an_emptied_collection_is_not_counted(library: Library, tmp_path: Path) -> None:
+    for shelf in ("shelf", "emptied shelf"):
+        library.ingest([SourceFile("a.md", 12, lambda: b"# A\n\nA text.")], collection=shelf)
+    (document,) = library.documents("emptied shelf")
+    library.delete(document.id, collection="emptied shelf")
+    found = about("library", examine(settings(tmp_path)))
+    assert found[-1].sentence.endswith("holds 1 collection, 1 document.")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -246,15 +255,17 @@ def test_without_a_remote_reranker_the_setting_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by_name", "said"), [(False, "It is asked first"), (True, "USE_ONNX_RERANKER is true")]
+    ("by_name", "said"), [(False, "Questions will go there first"), (True, "USE_ONNX_RERANKER is true")]
 )
 def test_a_remote_reranker_is_named_by_its_host_alone(by_name: bool, said: str, tmp_path: Path) -> None:
-    remote = RemoteSettings("https://user:hush@gpu.example.com/hidden/rerank?token=mum", api_key="sesame")
+    remote = RemoteSettings(
+        "https://user:hush@gpu.example.com:8443/hidden/rerank?token=mum", api_key="sesame"
+    )
     (found,) = about("remote reranker", examine(settings(tmp_path, remote=remote, use_onnx_reranker=by_name)))
     assert found.level == "ok"
-    assert "gpu.example.com" in found.sentence
+    assert "gpu.example.com:8443 is set up" in found.sentence
     assert said in found.sentence
-    assert found.remedy.endswith("python -m rag search QUESTION --reranker remote")
+    assert found.remedy.endswith(f"{sys.executable} -m rag rerank --reranker remote --query x")
     assert not [secret for secret in ("hush", "hidden", "mum", "sesame") if secret in f"{found}"]
 
 

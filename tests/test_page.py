@@ -331,7 +331,11 @@ def test_a_remote_reranker_is_asked_and_named_with_its_relevances(
     filled: AppTest, remote: misbehaving.Server
 ) -> None:
     remote.behaviour = misbehaving.slow(0.05, misbehaving.timed("20"))
-    assert reranker_choice(run(filled)).options[0] == f"remote at {remote.host}"
+    assert reranker_choice(run(filled)).options == [
+        f"{remote.host} (remote)",
+        f"{DEFAULT_RERANKER.rpartition('/')[2]} (local)",
+        "No reranking",
+    ]
     page = shown(ask(filled))
     assert f"Reranked · remote remote at {remote.host} · 3 of 3" in page
     assert page.count("relevance ") == 3
@@ -375,15 +379,28 @@ def test_a_remote_reranker_that_was_asked_for_by_name_is_not_replaced(
 
 
 @pytest.mark.parametrize(
-    ("forced", "said"),
-    [("", "on this machine takes its place"), ("true", "only for a question that names it")],
+    ("forced", "said", "titles"),
+    [
+        (
+            "",
+            "on this machine takes its place",
+            ("Remote reranker (in use)", "Local reranker (takes its place if the remote one fails)"),
+        ),
+        ("true", "only for a question that names it", ("Reranker", "Remote reranker")),
+    ],
 )
 def test_the_models_page_says_where_the_remote_reranker_is_and_keeps_its_secrets(
-    remote: misbehaving.Server, monkeypatch: pytest.MonkeyPatch, forced: str, said: str
+    remote: misbehaving.Server,
+    monkeypatch: pytest.MonkeyPatch,
+    forced: str,
+    said: str,
+    titles: tuple[str, str],
 ) -> None:
     monkeypatch.setenv("USE_ONNX_RERANKER", forced)
     page = shown(run(visit().switch_page("rag/ui/pages/models.py")))
-    assert f"Remote reranker model remote at {remote.host} style cohere" in page
+    one, other = titles
+    assert page.index(f"{one} model ") < page.index(f"{other} model ")
+    assert f" model remote at {remote.host} style cohere" in page
     assert "time limit 30 s" in page
     assert said in page
     assert not re.search("hidden-path|sesame", page)

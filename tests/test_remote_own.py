@@ -1,6 +1,7 @@
 """A remote reranker in the pipeline: this product's own server in a second process, and one that fails."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from files import text_file
 
 from rag.config import DEFAULT_RERANKER, RemoteSettings, RemoteStyle
 from rag.errors import QueryError, RemoteError
+from rag.instruments import Instruments
 from rag.pipeline import Pipeline
 from rag.records import SearchResult
 from rag.remote.reranker import RemoteReranker
@@ -157,3 +159,52 @@ def test_the_command_line_can_rerank_with_our_own_server(base_url: str, reranker
     got = {row["id"]: row["logit"] for row in map(json.loads, ran.stdout.splitlines())}
     here = reranker.score(QUESTION, TEXTS, watch=Stopwatch())
     assert got == {i: score.logit for i, score in enumerate(here)}
+
+
+def test_a_command_whose_remote_reranker_fails_says_so_and_ends(base_url: str) -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RAG_")}
+    env |= {"MODAL_RERANK_URL": f"{base_url}/nowhere/"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "rag", "rerank", "--reranker", "remote", "--query", QUESTION],
+        input=json.dumps({"id": 1, "text": TEXTS[0]}),
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("error: The remote reranker at ")
+
+
+def test_a_process_that_never_closes_its_remote_reranker_ends_all_the_same(base_url: str) -> None:
+    script = f"""
+from rag.config import RemoteSettings
+from rag.remote.reranker import RemoteReranker
+from rag.timing import Stopwatch
+print(len(RemoteReranker(RemoteSettings({base_url!r})).score("q", ["a", "b"], watch=Stopwatch())))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert ran.stdout == "2\n"
+
+
+def test_failures_of_the_remote_reranker_are_counted_and_logged(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    instruments = Instruments()
+    remote = RemoteReranker(RemoteSettings("http://127.0.0.1:9/"))
+    asked = Pipeline(
+        service.library,
+        service.reranker,
+        remote=remote,
+        prefers_remote=True,
+        observe_failure=instruments.observe_failure,
+    )
+    with caplog.at_level(logging.WARNING, logger="rag"):
+        search(asked)
+    remote.close()
+    assert b'reranklens_remote_failures_total{kind="refused"} 1.0' in instruments.text()
+    assert "127.0.0.1:9 refused the connection" in caplog.text

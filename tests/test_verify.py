@@ -17,21 +17,21 @@ import httpx2
 import pytest
 
 from rag.cli import verify as command
-from rag.verify.promises import QueryAnswer, Reranked, Retrieved, broken_order, broken_promise
-from rag.verify.visit import Check, Plan, made_up_questions, verify
+from rag.verify.promises import Model, Models, QueryAnswer, Reranked, Retrieved, broken_order, broken_promise
+from rag.verify.questions import LONGEST_PAUSE_S, made_up_questions, pause_s
+from rag.verify.visit import Check, Plan, verify
 
 KEY = "a-secret-key"
 BREAD = "The dough rests for ninety minutes under a damp cloth.\n\nHeat the stone before the pizza goes in.\n"
 UNHURRIED = ("--first-limit", "60", "--later-limit", "60")  # the tests' machine may be busy
-HEALTH = {
-    "status": "ok",
-    "version": "9.9",
-    "models": {
-        "embedder": {"id": "maker/embedder", "sha256": "e", "backend": "cpu"},
-        "reranker": {"id": "maker/reranker", "sha256": "f", "backend": "cpu"},
-    },
-    "notices": [],
+LOCAL = {
+    "embedder": {"id": "maker/embedder", "sha256": "e", "backend": "cpu"},
+    "reranker": {"id": "maker/reranker", "sha256": "f", "backend": "cpu"},
 }
+REMOTE = LOCAL | {"reranker": {"id": "remote", "sha256": None, "backend": "remote cohere at gpu"}}
+MODELS = Models(Model("maker/embedder", "cpu"), Model("maker/reranker", "cpu"))
+HEALTH = {"status": "ok", "version": "9.9", "models": LOCAL, "notices": []}
+FELL_BACK = "The remote reranker is down. maker/reranker on this machine took its place."
 LISTING = {
     "collection": "default",
     "documents": [{"id": "d1", "name": "bread.txt"}],
@@ -52,6 +52,7 @@ def query_answer(**changes: object) -> dict[str, object]:
         "timings_ms": {"embed": 0.1, "score": 0.2, "total": 0.4},
         "cold": False,
         "cached": 0,
+        "models": LOCAL,
         "notices": [],
         **changes,
     }
@@ -89,6 +90,7 @@ class Fake:
         }
         self.asked: list[str] = []
         self.questions: list[str] = []
+        self.named: list[object] = []  # the models that requests to rerank name
         self.keys: set[str | None] = set()
         self.url = ""
 
@@ -99,6 +101,8 @@ class Fake:
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
         if path == "/api/query":
             self.questions.append(json.loads(body)["query"])
+        if path.endswith("/rerank"):
+            self.named.append(json.loads(body).get("model"))
         reply = self.replies.get(self.asked[-1], Reply({"error": {"message": "No such route."}}, 404))
         return reply if isinstance(reply, Reply) else reply()
 
@@ -393,6 +397,139 @@ def test_forms_of_reranking_that_disagree_fail(fake: Fake) -> None:
     assert check.ok is False
 
 
+def test_answers_of_a_local_reranker_that_took_the_remote_ones_place_fail(fake: Fake) -> None:
+    fake.replies["GET /healthz"] = Reply(HEALTH | {"models": REMOTE})
+    fake.replies["POST /api/query"] = Reply(query_answer(notices=[FELL_BACK]), wait_s=0.001)
+    checks = verify(Plan(fake.url))
+    first, later = row(checks, "first question"), row(checks, "10 questions")
+    assert first.detail == (
+        "Expected the reranker that /healthz names, remote on remote cohere at gpu; "
+        f"found maker/reranker on cpu in 1 of 1 answer. {FELL_BACK} "
+        "In collection 'default': 0 of 2 pairs cached."
+    )
+    assert (first.ok, later.ok, later.detail.count(FELL_BACK)) == (False, False, 1)
+    assert "found maker/reranker on cpu in 10 of 10 answers." in later.detail
+
+
+def test_one_answer_of_another_reranker_among_the_later_ones_fails_them(fake: Fake) -> None:
+    fake.replies["GET /healthz"] = Reply(HEALTH | {"models": REMOTE})
+    models = iter([REMOTE] * 10 + [LOCAL])
+    fake.replies["POST /api/query"] = lambda: Reply(query_answer(models=next(models)), wait_s=0.001)
+    checks = verify(Plan(fake.url))
+    assert row(checks, "first question").ok is True
+    assert "in 1 of 10 answers." in row(checks, "10 questions").detail
+
+
+def test_the_same_id_on_another_backend_is_another_reranker(fake: Fake) -> None:
+    models = LOCAL | {"reranker": {"id": "maker/reranker", "backend": "remote tei at gpu"}}
+    fake.replies["POST /api/query"] = Reply(query_answer(models=models), wait_s=0.001)
+    assert row(verify(Plan(fake.url)), "first question").ok is False
+
+
+def ranking(order: list[int]) -> Reply:
+    results = [{"index": index, "relevance_score": 1 / place} for place, index in enumerate(order, 1)]
+    return Reply({"results": results, "meta": {"cached": 0}})
+
+
+def test_a_remote_reranker_is_asked_to_rerank_in_its_own_order(fake: Fake) -> None:
+    fake.replies["GET /healthz"] = Reply(HEALTH | {"models": REMOTE})
+    fake.replies["POST /api/query"] = Reply(query_answer(models=REMOTE), wait_s=0.001)
+    usual, other = ranking([1, 0, 2]), ranking([2, 0, 1])
+    fake.replies["POST /v2/rerank"] = lambda: other if fake.named[-1] == "remote" else usual
+    checks = verify(Plan(fake.url))
+    assert [check.ok for check in checks] == [True] * 9
+    assert (checks[-1].name, fake.named) == ("rerank, remote", [None, None, None, "remote"])
+
+
+def test_a_remote_reranker_that_fails_fails_its_row_alone(fake: Fake) -> None:
+    fake.replies["GET /healthz"] = Reply(HEALTH | {"models": REMOTE})
+    fake.replies["POST /api/query"] = Reply(query_answer(models=REMOTE), wait_s=0.001)
+    down, usual = Reply({"message": "It is down."}, 503), ranking([1, 0, 2])
+    fake.replies["POST /v2/rerank"] = lambda: down if fake.named[-1] == "remote" else usual
+    (failed,) = [check for check in verify(Plan(fake.url)) if not check.ok]
+    assert (failed.name, failed.detail) == ("rerank, remote", "Status 503: It is down.")
+
+
+def test_no_remote_reranker_is_asked_where_health_names_none(fake: Fake) -> None:
+    assert "rerank, remote" not in [check.name for check in verify(Plan(fake.url))]
+    assert fake.named == [None] * 3
+
+
+@pytest.mark.parametrize("status", [401, 413, 302])
+def test_after_a_refused_upload_nothing_is_deleted(fake: Fake, status: int) -> None:
+    fake.replies["POST /api/documents"] = Reply(
+        {"error": {"message": "No."}}, status, headers={"Location": "https://login.example.com/"}
+    )
+    checks = verify(Plan(fake.url, documents=(("bread.txt", b"x"),)))
+    assert (row(checks, "upload").ok, row(checks, "delete").ok) == (False, None)
+    assert "GET /api/documents" not in fake.asked
+
+
+def test_after_an_upload_that_broke_the_server_is_still_cleaned_up(fake: Fake) -> None:
+    fake.replies["POST /api/documents"] = Reply({"error": {"message": "Broken."}}, 500)
+    verify(Plan(fake.url, documents=(("bread.txt", b"x"),)))
+    assert fake.asked[-1] == "DELETE /api/documents/d1"
+
+
+def busy(retry_after: str) -> Reply:
+    return Reply({"error": {"message": "All turns are taken."}}, 503, headers={"Retry-After": retry_after})
+
+
+def test_a_busy_server_is_asked_once_more_when_it_wants_and_only_the_answer_is_timed(fake: Fake) -> None:
+    replies = iter([busy("1")])
+    answered = Reply(query_answer(), wait_s=0.001)
+    fake.replies["POST /api/query"] = lambda: next(replies, answered)
+    began = time.perf_counter()
+    check = row(verify(Plan(fake.url)), "first question")
+    assert time.perf_counter() - began > 1 > (check.seconds or 9)
+    assert check.ok is True
+    assert check.detail.startswith(
+        "1 question had to be asked twice: Status 503: All turns are taken. In coll"
+    )
+    assert fake.questions[0] == fake.questions[1]
+
+
+def test_later_questions_that_had_to_be_asked_twice_are_counted(fake: Fake) -> None:
+    answered = Reply(query_answer(), wait_s=0.001)
+    replies = iter([answered, busy("0"), answered, busy("0")])
+    fake.replies["POST /api/query"] = lambda: next(replies, answered)
+    check = row(verify(Plan(fake.url)), "10 questions")
+    assert (check.ok, check.detail.startswith("2 questions had to be asked twice:")) == (True, True)
+
+
+def test_a_server_that_stays_busy_is_asked_twice_and_no_more(fake: Fake) -> None:
+    fake.replies["POST /api/query"] = busy("0")
+    check = row(verify(Plan(fake.url)), "first question")
+    assert (check.ok, len(fake.questions)) == (False, 2)
+    assert check.detail == "Asked twice, in vain. Status 503: All turns are taken."
+
+
+def test_a_503_that_names_no_time_is_final(fake: Fake) -> None:
+    fake.replies["POST /api/query"] = Reply({"error": {"message": "No model."}}, 503)
+    verify(Plan(fake.url))
+    assert len(fake.questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("0", 0), ("2", 2), ("3600", LONGEST_PAUSE_S), ("Wed, 21 Oct 2026 07:28:00 GMT", LONGEST_PAUSE_S)],
+)
+def test_a_pause_is_the_wanted_one_and_never_long(header: str, seconds: float) -> None:
+    assert pause_s(header) == seconds
+
+
+def test_a_row_names_its_limit_as_one(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    command.run(parsed(fake.url))
+    assert " ms (limit 5,000 ms)\n" in capsys.readouterr().out
+
+
+def test_an_address_below_a_path_is_taken_and_not_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parsed("http://example.com/below/").url == "http://example.com/below"
+    with pytest.raises(SystemExit):
+        parsed("nowhere")
+    assert "http://127.0.0.1:8501, without" in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_a_server_writes_cannot_steer_the_terminal(
     fake: Fake, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -422,14 +559,14 @@ def test_a_broken_promise_is_named(
     ranked: tuple[Reranked, ...], timings_ms: dict[str, float], sentence: str
 ) -> None:
     retrieved = tuple(Retrieved(n, f"c{n}", "text") for n in (1, 2))
-    answer = QueryAnswer(retrieved, ranked, timings_ms, cold=False, cached=0, notices=())
+    answer = QueryAnswer(retrieved, ranked, timings_ms, cold=False, cached=0, models=MODELS, notices=())
     found = broken_promise(answer, top_k=10, wall_s=0.010)
     assert (sentence in found) if found else sentence == ""
 
 
 def test_a_prefix_is_enough_when_only_so_many_were_asked_for() -> None:
     retrieved = tuple(Retrieved(n, f"c{n}", "text") for n in (1, 2))
-    answer = QueryAnswer(retrieved, reranked((1, 2, 3.0)), {"score": 5, "total": 9}, False, 0, ())
+    answer = QueryAnswer(retrieved, reranked((1, 2, 3.0)), {"score": 5, "total": 9}, False, 0, MODELS, ())
     assert broken_promise(answer, top_k=1, wall_s=0.010) is None
 
 

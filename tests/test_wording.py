@@ -1,5 +1,7 @@
 """What the page says about a result is true of it, in every case."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from results import LOCAL, REMOTE, search_result
 
 from rag.models.manifest import Manifest, Parity, Quantization, Reading, Task
 from rag.models.progress import Progress
-from rag.records import StageTime
+from rag.records import ModelInfo, StageTime
 from rag.wording import (
     after_reranking,
     after_retrieval,
@@ -18,6 +20,7 @@ from rag.wording import (
     named,
     parity_in_words,
     progress_in_words,
+    reranker_label,
     stage_counts,
     stage_marks,
     summary,
@@ -107,6 +110,18 @@ def test_both_columns_tell_the_same_story(order: list[int], top_k: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        (LOCAL, "reranker (local)"),
+        (REMOTE, "elsewhere (remote)"),
+        (replace(REMOTE, id="remote"), "gpu.example.com:8443 (remote)"),
+    ],
+)
+def test_a_reranker_is_offered_by_a_short_name_and_where_it_runs(model: ModelInfo, label: str) -> None:
+    assert reranker_label(model) == label
+
+
+@pytest.mark.parametrize(
     ("seconds", "shown"),
     [
         (0.0, "0.00 ms"),
@@ -126,6 +141,8 @@ def test_a_time_is_shown_with_the_digits_it_deserves(seconds: float, shown: str)
         (StageTime("score", 0.5, items=30, tokens=5412), "30 pairs, 5,412 tokens"),
         (StageTime("search", 0.1, items=30), "30 hits"),
         (StageTime("queue", 0.0), ""),
+        (StageTime("network", 0.5, items=30), "30 pairs"),
+        (StageTime("network", 0.5), "no answer"),
     ],
 )
 def test_a_stage_says_what_it_worked_on(stage: StageTime, counts: str) -> None:

@@ -101,7 +101,8 @@ def _sentence(exc: msgspec.ValidationError, fields: object) -> str:
         kinds = get_args(get_type_hints(fields).get(name))
         choices = ", ".join(repr(choice) for kind in kinds for choice in get_args(kind))
         message = f"'{name}' must be one of: {choices}; found something else"
-    return f"{message}."
+    what, _, where = message.partition(" - at '$")
+    return f"'{where.lstrip('.').rstrip(chr(39))}': {what[0].lower()}{what[1:]}." if where else f"{message}."
 
 
 def _is_shallow(body: bytes) -> bool:

@@ -62,14 +62,18 @@ class JinaRequest(Struct):
 
 
 class TeiRequest(Struct):
-    """The body of `POST /rerank`. Without `truncate`, a text that the model cannot read whole is refused."""
+    """The body of `POST /rerank`. Without `truncate`, a text that the model cannot read whole is refused.
+
+    `model` is not theirs: "remote" asks the remote reranker; any other name is passed over.
+    """
 
     query: Query
     texts: Annotated[list[Text], _COUNT]
     raw_scores: bool | None = None
     return_text: bool | None = None
     truncate: bool | None = None
-    truncation_direction: Literal["Right", "right"] | None = None
+    truncation_direction: Annotated[str, Meta(pattern="^[Rr]ight$")] | None = None
+    model: ModelName | None = None
 
 
 class Result(Struct):

@@ -40,6 +40,7 @@ def listing(desk: Desk) -> Operation:
         return json_answer(await desk.library(partial(_listing, _collection(request))))
 
     return Operation(
+        "list_documents",
         answer,
         "The documents of a collection, and which collections there are",
         returns=(DocumentsAnswer,),
@@ -66,6 +67,7 @@ def upload(desk: Desk) -> Operation:
                 await form.close()
 
     return Operation(
+        "add_documents",
         answer,
         "Add files; each has its own outcome",
         is_upload=True,
@@ -86,6 +88,7 @@ def deletion(desk: Desk) -> Operation:
         return json_answer(await desk.library(partial(_delete, document_id, collection)))
 
     return Operation(
+        "delete_document",
         answer,
         "Delete a document",
         returns=(DeleteAnswer,),

@@ -33,7 +33,7 @@ def refusal(exc: RagError) -> RefusedError:
         case RefusedError():
             return exc
         case TooLongError():
-            return RefusedError(413, "too_large", str(exc))
+            return RefusedError(413, "too_large", f"{exc} Or send 'truncate': true.")
         case QueryError():
             return RefusedError(422, "invalid", str(exc))
         case NotFoundError():

@@ -33,7 +33,10 @@ class Access:
     def check(self, request: Request, *, is_open: bool) -> None:
         """Refuse a request without the key, or sent by a page of another origin."""
         if self.api_key and not is_open and not self._has_key(request):
-            message = "Expected the header 'Authorization: Bearer …' with the server's key (RAG_API_KEY)."
+            found = "another one" if "authorization" in request.headers else "none"
+            message = (
+                f"Expected the header 'Authorization: Bearer …' with the key (RAG_API_KEY), found {found}."
+            )
             raise RefusedError(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
         origin = request.headers.get("origin")
         if request.method not in ("GET", "HEAD") and origin and not self._is_own(origin, request):
@@ -74,10 +77,12 @@ class Parameter:
 class Operation:
     """One method of a route: what answers it, and what `/openapi.json` says of it.
 
-    `body` and `returns` are the types of JSON that go in and out, any of several; `media_type` is what
-    comes out. `refuses` are the statuses with which it may be refused, besides those of every route.
+    `name` is its operationId, after which generated clients name their functions. `body` and `returns`
+    are the types of JSON that go in and out, any of several; `media_type` is what comes out. `refuses` are
+    the statuses with which it may be refused, besides those of every route.
     """
 
+    name: str
     answer: Handler
     summary: str
     body: tuple[object, ...] = ()
@@ -157,7 +162,7 @@ class Unknown(Resource):
     """Says, to every method, that there is no such route."""
 
     def _operation(self, request: Request) -> Operation:
-        return Operation(self._unknown, "There is no such route")
+        return Operation("unknown", self._unknown, "There is no such route")
 
     async def _unknown(self, request: Request) -> Response:
         message = f"There is no route {request.url.path[:200]}. /openapi.json describes them all."

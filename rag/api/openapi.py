@@ -29,6 +29,7 @@ def openapi(resources: Sequence[Resource], *, needs_key: bool) -> Json:
             "version": __version__,
             "description": "What a FAISS retriever finds, and what a cross-encoder makes of it.",
         },
+        "servers": [{"url": "/"}],
         "paths": {
             resource.path: {
                 method.lower(): _operation(method, operation, resource, of, needs_key=needs_key)
@@ -54,6 +55,7 @@ def _operation(
         refusals.add(408)
     answer = {operation.media_type: {"schema": _any(operation.returns, of)}}
     described: Json = {
+        "operationId": operation.name,
         "summary": operation.summary,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {

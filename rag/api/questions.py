@@ -21,6 +21,7 @@ def query(desk: Desk) -> Operation:
         return json_answer(await desk.work(request, _answer))
 
     return Operation(
+        "query",
         answer,
         "Ask a question: what was retrieved, and what the reranker made of it",
         body=(QueryRequest,),
@@ -31,6 +32,11 @@ def query(desk: Desk) -> Operation:
 
 def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> QueryAnswer:
     asked = decoded(body, QueryRequest)
+    if asked.answer:
+        message = (
+            "'answer' must be false: a question is answered with passages, not with sentences of its own."
+        )
+        raise RefusedError(422, "invalid", message)
     settings = service.settings
     result = service.pipeline.search(
         asked.query,

@@ -47,6 +47,7 @@ class _Either(Struct):
 def cohere(desk: Desk) -> Operation:
     """Return the operation in Cohere's form."""
     return Operation(
+        "rerank_cohere",
         partial(_rerank, desk, _cohere),
         "Rerank documents, as Cohere's API does (v2)",
         body=(CohereRequest,),
@@ -58,6 +59,7 @@ def cohere(desk: Desk) -> Operation:
 def jina(desk: Desk) -> Operation:
     """Return the operation in Jina's form."""
     return Operation(
+        "rerank_jina",
         partial(_rerank, desk, _jina),
         "Rerank documents, as Jina's API does",
         body=(JinaRequest,),
@@ -69,6 +71,7 @@ def jina(desk: Desk) -> Operation:
 def tei(desk: Desk) -> Operation:
     """Return the operation in the form of Text Embeddings Inference, or Cohere's, as the body is."""
     return Operation(
+        "rerank_tei",
         partial(_rerank, desk, _tei_or_cohere),
         "Rerank texts, as Text Embeddings Inference does; with 'documents', as Cohere's API does",
         body=(TeiRequest, CohereRequest),
@@ -118,6 +121,7 @@ def _tei_or_cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse
     scored = service.pipeline.score(
         asked.query,
         within_limits(asked.texts),
+        remote=asked.model == RERANKER_REMOTE,
         must_fit=not asked.truncate,
         watch=watch,
         pulse=pulse,

@@ -27,7 +27,7 @@ class QueryRequest(Struct):
     top_k: Depth | None = None
     retriever: Literal["dense"] | None = None
     reranker: Annotated[str, Meta(max_length=MAX_MODEL_CHARS)] | None = None
-    answer: Literal[False] | None = None
+    answer: bool | None = None
 
 
 class Model(Struct):

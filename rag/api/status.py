@@ -26,7 +26,7 @@ def health(desk: Desk) -> Operation:
         notices = tuple(notice.partition(". ")[0] + "." for notice in service.pipeline.standing)
         return json_answer(HealthAnswer("ok", __version__, models, notices))
 
-    return Operation(answer, "Ready, and with which models", returns=(HealthAnswer,))
+    return Operation("health", answer, "Ready, and with which models", returns=(HealthAnswer,))
 
 
 def info(desk: Desk) -> Operation:
@@ -35,7 +35,7 @@ def info(desk: Desk) -> Operation:
     async def answer(_request: Request) -> Response:
         return json_answer(_info(await desk.service()))
 
-    return Operation(answer, "Versions, models and limits", returns=(InfoAnswer,))
+    return Operation("info", answer, "Versions, models and limits", returns=(InfoAnswer,))
 
 
 def metrics(desk: Desk) -> Operation:
@@ -46,7 +46,7 @@ def metrics(desk: Desk) -> Operation:
         # Set as a header, because Starlette would add a second charset.
         return Response(service.instruments.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    return Operation(answer, "Figures for Prometheus", media_type="text/plain")
+    return Operation("metrics", answer, "Figures for Prometheus", media_type="text/plain")
 
 
 def constant(document: dict[str, object]) -> Operation:
@@ -55,7 +55,7 @@ def constant(document: dict[str, object]) -> Operation:
     async def answer(_request: Request) -> Response:
         return json_answer(document)
 
-    return Operation(answer, "The description of all routes")
+    return Operation("description", answer, "The description of all routes")
 
 
 def _info(service: Service) -> InfoAnswer:

@@ -1,6 +1,7 @@
 """`eval`: measure both stages over a BEIR folder."""
 
 import argparse
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from tqdm import tqdm
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or settings.home / "eval" / state_name(
         args.folder, options=options, embedder=embedder, reranker=reranker
     )
-    with _Bars() as bars:
+    with _Bars() as bars, closing(reranker) if reranker else nullcontext():
         report = evaluate(
             args.folder,
             options=options,

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rag.cli.common import add_json, as_json, is_remote, settings_for
@@ -34,14 +35,14 @@ def run(args: argparse.Namespace) -> int:
     query = checked_query(args.query)
     ids, hits = _read(args.file)
     settings = settings_for(args)
-    reranker = scorer(settings, remote=is_remote(args))
-    reranked = reranker.rerank(query, hits, watch=Stopwatch())
-    for line in _unread(reranker.query_tokens_unread(query), reranked):
-        print(line, file=sys.stderr)
-    for hit in reranked:
-        passage_id = ids[hit.retrieved_rank - 1]
-        line = as_json({"id": passage_id, "logit": hit.logit, "score": hit.score, "rank": hit.rank})
-        print(line, flush=True)  # before a large model's memory is given back
+    with closing(scorer(settings, remote=is_remote(args))) as reranker:
+        reranked = reranker.rerank(query, hits, watch=Stopwatch())
+        for line in _unread(reranker.query_tokens_unread(query), reranked):
+            print(line, file=sys.stderr)
+        for hit in reranked:
+            passage_id = ids[hit.retrieved_rank - 1]
+            line = as_json({"id": passage_id, "logit": hit.logit, "score": hit.score, "rank": hit.rank})
+            print(line, flush=True)  # before a large model's memory is given back
     return 0
 
 

@@ -62,7 +62,8 @@ def _lines(result: SearchResult, top_k: int) -> list[str]:
     ]
     if result.reranked:
         by = "logit" if result.reranked[0].logit is not None else "relevance"
-        lines += ["", f"Reranked (rank, rank before, {by})"]
+        who = result.reranker.id if result.reranker else ""
+        lines += ["", f"Reranked by {who} (rank, rank before, {by})"]
         lines += [
             f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.order:8.3f}  {_excerpt(hit.passage)}"
             for hit in result.reranked[:top_k]

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_row(check: Check) -> None:
     took = "" if check.seconds is None else milliseconds(check.seconds)
-    limit = "" if check.limit_s is None else f"of {milliseconds(check.limit_s)}"
+    limit = "" if check.limit_s is None else f"(limit {milliseconds(check.limit_s)})"
     print(f"{_MARKS[check.ok]:9}{check.name:20}{took:>11} {limit}".rstrip())
     # Paths and names stay whole, to be copied.
     shown = fill(
@@ -117,7 +117,7 @@ def _address(text: str) -> str:
     if not (usable and bare):
         # It may hold a secret, so it is not repeated.
         raise argparse.ArgumentTypeError(
-            "expected an address such as https://rag.example.com or http://127.0.0.1:8501/reranklens, "
+            "expected an address such as https://rag.example.com or http://127.0.0.1:8501, "
             "without a user name, ? or #"
         )
     return text.rstrip("/")

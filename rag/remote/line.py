@@ -75,7 +75,11 @@ class Line:
             # The server may hang up a kept connection in the very moment in which it is used again.
             if exc.kind != "no_answer" or not self._was_used:
                 raise
-        return await self._exchange(method, url, body)
+            first = exc
+        try:
+            return await self._exchange(method, url, body)
+        except RemoteError as exc:
+            raise first from exc  # which is what became of the question
 
     async def _exchange(self, method: str, url: str, body: bytes | None) -> Reply:
         import httpx2

@@ -4,6 +4,7 @@ The calls of all threads share one event loop in a thread of its own: only there
 request wherever it stands, between two bytes of a header too.
 """
 
+import atexit
 import math
 import threading
 import time
@@ -74,6 +75,7 @@ class RemoteReranker(Scorer):
         with self._lock:
             self._closed = True
             portal, self._portal = self._portal, None
+        atexit.unregister(self.close)
         if portal is not None:
             portal.call(self._hang_up)
             self._until_closed.close()
@@ -98,8 +100,8 @@ class RemoteReranker(Scorer):
         call = _Call(query, passages, math.ceil(len(passages) / self._max_batch))
         try:
             self._attend(self._start(call, began + self._settings.timeout_s), call, pulse)
-        except BaseException:  # whatever ended the call, its time is lost
-            watch.note("network", time.perf_counter() - began, len(passages))
+        except BaseException:  # whatever ended the call, its time is lost, and nothing was scored
+            watch.note("network", time.perf_counter() - began)
             raise
         _note_times(watch, time.perf_counter() - began, call)
         return comparable([score for answer in call.answers for score in answer.scores])
@@ -111,6 +113,8 @@ class RemoteReranker(Scorer):
             if self._portal is None:
                 portal = start_blocking_portal(name="remote reranker")
                 self._portal = self._until_closed.enter_context(portal)
+                # A process that ends without closing it would wait for its thread for ever.
+                atexit.register(self.close)
             return self._portal.start_task_soon(self._run, call, deadline)
 
     def _attend(self, running: "Future[None]", call: _Call, pulse: Pulse | None) -> None:

@@ -14,7 +14,7 @@ from rag.pipeline import Pipeline
 from rag.service import Service
 from rag.timing import Pulse
 from rag.ui import state
-from rag.wording import busy, counted, named, underway
+from rag.wording import busy, counted, reranker_label, underway
 
 _TICK_S = 0.1
 
@@ -33,7 +33,7 @@ def form(service: Service, *, disabled: bool) -> Form:
     """Draw the form that asks; return what it holds."""
     is_choice = service.pipeline.remote is not None
     with st.form("ask"):
-        slots = st.columns([6, 2.5, 3.5, 1.2] if is_choice else [6, 3, 1.2], vertical_alignment="bottom")
+        slots = st.columns([5.3, 2.5, 4.2, 1.2] if is_choice else [6, 3, 1.2], vertical_alignment="bottom")
         question = slots[0].text_input(
             "Question",
             key=state.QUESTION,
@@ -60,7 +60,11 @@ def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
     remote = pipeline.remote
     if remote is None:
         return "preferred"
-    names = {"remote": named(remote.info), "local": pipeline.reranker.info.id, "none": "No reranking"}
+    names = {
+        "remote": reranker_label(remote.info),
+        "local": reranker_label(pipeline.reranker.info),
+        "none": "No reranking",
+    }
     preferred = "remote" if pipeline.preferred is remote else "local"
     chosen = st.selectbox(
         "Reranker",
@@ -69,7 +73,8 @@ def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
         format_func=names.__getitem__,
         key=state.RERANKER,
         persist_state="session",
-        help="Who orders what FAISS retrieved.",
+        help="Who orders what FAISS retrieved. When the preferred remote one fails, the local one takes its "
+        "place; one chosen by name is not replaced.",
     )
     # Only for what the settings prefer may another take the place when it fails.
     return "preferred" if chosen == preferred else cast(RerankerChoice, chosen)

@@ -118,7 +118,7 @@ def timing_strip(result: SearchResult) -> str:
 
 
 def _notice(sentence: str) -> str:
-    return f'<p class="rl-notice">{escape(sentence)}</p>'
+    return f'<p class="rl-notice" role="status">{escape(sentence)}</p>'
 
 
 def _stage(stage: StageTime) -> str:

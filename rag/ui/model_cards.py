@@ -100,13 +100,18 @@ def where(model: InstalledModel) -> list[Fact]:
     ]
 
 
-def reranker_in_use(model: InstalledModel | None, loaded: Loaded, now: datetime) -> str:
-    """Return which reranker answers, and how it came into memory."""
+def reranker_in_use(
+    model: InstalledModel | None, loaded: Loaded, now: datetime, *, stands_by: bool = False
+) -> str:
+    """Return which local reranker is in memory, and how it came there.
+
+    `stands_by` says that it answers only in place of a remote one.
+    """
     ago = max(0.0, (now - loaded.at).total_seconds())
     since = f"{duration(ago)} ago" if ago < _HOUR_S else _moment(loaded.at.isoformat())
     lies = where(model) if model else []
     return _model(
-        "Reranker",
+        "Local reranker (takes its place if the remote one fails)" if stands_by else "Reranker",
         facts([("model", loaded.reranker.id), ("loaded", f"{since}, in {duration(loaded.seconds)}"), *lies]),
     )
 
@@ -126,7 +131,7 @@ def remote_reranker(remote: ModelInfo, settings: RemoteSettings, *, preferred: b
         ("time limit", f"{settings.timeout_s:g} s for a question, all tries together"),
         ("if it fails", fails),
     ]
-    return _model("Remote reranker", facts(rows))
+    return _model("Remote reranker (in use)" if preferred else "Remote reranker", facts(rows))
 
 
 def embedders_in_use(rows: Iterable[tuple[str, str, bool]], default_id: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -25,28 +26,41 @@ _LANGUAGES = tuple(dict.fromkeys(code for known in CATALOG for code in known.lan
 def in_use(service: Service, shelf: Shelf) -> None:
     """Draw which reranker answers, and whose vectors each collection has."""
     components.notices(service.pipeline.standing)
-    library, loaded = service.library, service.loaded
+    library = service.library
     default = service.embedder.info
     refs = [(name, ref) for name in library.filled() if (ref := library.embedder_ref(name))]
     here = {default.sha256, *(model.sha256 for model in shelf.models)}
     rows = [(name, ref.id, ref.sha256 in here) for name, ref in refs]
     one, other = st.columns(2)
-    with one.container(border=True, height="stretch", key="reranker_in_use"):
-        model = shelf.with_fingerprint(loaded.reranker.sha256)
-        st.html(model_cards.reranker_in_use(model, loaded, datetime.now(UTC)))
-        model_controls.keep_reranker(service)
-    remote, how = service.pipeline.remote, service.settings.remote
-    if remote and how:
-        preferred = service.settings.prefers_remote
-        with one.container(border=True, key="remote_reranker"):
-            local_id = service.reranker.info.id
-            st.html(model_cards.remote_reranker(remote.info, how, preferred=preferred, local_id=local_id))
-    with other.container(border=True, height="stretch", key="embedders_in_use"):
+    rerankers = [_local_reranker, _remote_reranker]
+    with one:
+        for draw in reversed(rerankers) if service.settings.prefers_remote else rerankers:
+            draw(service, shelf)
+    # Beside two cards, one that is as tall as both would be mostly empty.
+    height: Literal["content", "stretch"] = "content" if service.pipeline.remote else "stretch"
+    with other.container(border=True, height=height, key="embedders_in_use"):
         st.html(model_cards.embedders_in_use(rows, default.id))
         running = [job for job in service.jobs.all() if job.running and job.key.kind == "reembed"]
         model_controls.jobs(service, running, place="in use")
         others = {ref.id for _, ref in refs if ref.sha256 in here and ref.sha256 != default.sha256}
         model_controls.keep_embedders(sorted(others))
+
+
+def _local_reranker(service: Service, shelf: Shelf) -> None:
+    loaded = service.loaded
+    with st.container(border=True, height="stretch", key="reranker_in_use"):
+        model = shelf.with_fingerprint(loaded.reranker.sha256)
+        stands_by = service.settings.prefers_remote
+        st.html(model_cards.reranker_in_use(model, loaded, datetime.now(UTC), stands_by=stands_by))
+        model_controls.keep_reranker(service)
+
+
+def _remote_reranker(service: Service, _shelf: Shelf) -> None:
+    remote, how = service.pipeline.remote, service.settings.remote
+    if remote and how:
+        preferred, local_id = service.settings.prefers_remote, service.reranker.info.id
+        with st.container(border=True, key="remote_reranker"):
+            st.html(model_cards.remote_reranker(remote.info, how, preferred=preferred, local_id=local_id))
 
 
 def preset(service: Service, shelf: Shelf, preset: Preset) -> None:

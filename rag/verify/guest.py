@@ -30,6 +30,12 @@ class Guest:
         """Whether an upload was ever begun."""
         return self._coming is not None
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether the upload is known to have added nothing."""
+        failure = self._coming.exception() if self._coming and self._coming.done() else None
+        return isinstance(failure, UnusableAnswerError) and failure.refused
+
     def delete(self) -> Answered[str]:
         """Delete what the upload added, and nothing else; return that in a sentence.
 

@@ -13,7 +13,7 @@ _TOLERANCE_MS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as `/healthz` names it."""
+    """A model as `/healthz` and answers name it."""
 
     id: str
     backend: str
@@ -75,6 +75,7 @@ class QueryAnswer:
     timings_ms: dict[str, float]
     cold: bool
     cached: int
+    models: Models
     notices: tuple[str, ...]
 
 

@@ -22,11 +22,16 @@ Files = Sequence[tuple[str, bytes]]  # name and content
 
 
 class UnusableAnswerError(RagError):
-    """A server gave no answer, or not the promised one. `answered` says whether it answered at all."""
+    """A server gave no answer, or not the promised one. `answered` says whether it answered at all.
 
-    def __init__(self, message: str, *, answered: bool) -> None:
+    `refused`: it did none of what it was asked for. `retry_after` is what a busy one says in that header.
+    """
+
+    def __init__(
+        self, message: str, *, answered: bool, refused: bool = False, retry_after: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.answered = answered
+        self.answered, self.refused, self.retry_after = answered, refused, retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class RunningServer:
     def _read(self, response: httpx2.Response, form: type[T]) -> T:
         kind = response.headers.get("content-type", "").partition(";")[0].strip() or "no content type"
         if problem := self._refusal(response):
-            raise UnusableAnswerError(problem, answered=response.status_code not in _GATEWAYS_OWN)
+            raise _unusable(problem, response)
         if kind != "application/json":
             problem = f"Expected JSON, found {kind}. Is this the address of RerankLens?"
             raise UnusableAnswerError(problem, answered=True)
@@ -129,6 +134,17 @@ class RunningServer:
             case _:
                 problem = f"The connection gave no HTTP answer ({cause}). Is the port right?"
         return UnusableAnswerError(problem, answered=False)
+
+
+def _unusable(problem: str, response: httpx2.Response) -> UnusableAnswerError:
+    status = response.status_code
+    busy = status == HTTPStatus.SERVICE_UNAVAILABLE
+    return UnusableAnswerError(
+        problem,
+        answered=status not in _GATEWAYS_OWN,
+        refused=response.is_redirect or response.is_client_error,
+        retry_after=response.headers.get("retry-after") if busy else None,
+    )
 
 
 def _message(response: httpx2.Response) -> str:

@@ -12,20 +12,19 @@ from rag.verify.promises import (
     Health,
     Info,
     Listing,
-    QueryAnswer,
+    Model,
     Results,
     ResultsWithMeta,
     Scored,
     broken_order,
-    broken_promise,
 )
-from rag.verify.server import Answered, Files, RunningServer, UnusableAnswerError
+from rag.verify.questions import Asked, ask, cached, in_words, made_up_questions, scored_by_another, twice
+from rag.verify.server import Files, RunningServer, UnusableAnswerError
 from rag.wording import counted, milliseconds
 
 LATER_QUESTIONS = 10
-_TOP_K = 10
 _DETAIL_CHARS = 600
-_WORDS, _QUESTION_CHARS = 8, 100
+_REMOTE = "remote "  # begins the backend of a remote reranker
 _PASSAGES = (
     "The tower clock strikes every quarter of an hour.",
     "The dough rests for ninety minutes under a damp cloth.",
@@ -52,10 +51,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a step that went well has seen, and the time that counts against its limit."""
+    """What a step has seen, the time that counts against its limit, and whether all was well."""
 
     detail: str
     seconds: float | None = None
+    ok: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +86,6 @@ def verify(plan: Plan, on_check: OnCheck | None = None) -> tuple[Check, ...]:
     return tuple(visit.checks)
 
 
-def made_up_questions(texts: Sequence[str], n: int, mark: str) -> list[str]:
-    """Return `n` different questions in the words of `texts`, which are in whatever language they are in.
-
-    `mark` makes them differ from those of every other visit, whose scores the server may still know.
-    """
-    questions = []
-    for number in range(n):
-        lap, place = divmod(number, len(texts))
-        words = texts[place].split()
-        start = lap * _WORDS % max(1, len(words))
-        question = " ".join(words[start : start + _WORDS])[:_QUESTION_CHARS]
-        questions.append(f"{question} {mark}-{number}".strip())
-    return questions
-
-
 def one_line(text: str) -> str:
     """Return what a server may have written as it can be printed: one line of bounded length."""
     shown = "".join(char if char.isprintable() else " " for char in text)
@@ -115,6 +100,7 @@ class _Visit:
         self._mark = secrets.token_hex(3)
         self._guest = Guest(server, plan.collection)
         self._models = ""
+        self._reranker: Model | None = None
         self._collection = ""
         self._texts: tuple[str, ...] = ()
         self._order: list[int] = []
@@ -135,11 +121,13 @@ class _Visit:
         self._check("/v2/rerank (Cohere)", self._rerank_cohere, limit, needs=up)
         self._check("/v1/rerank (Jina)", self._rerank_jina, limit, needs=up)
         self._check("/rerank (TEI)", self._rerank_tei, limit, needs=up)
+        if self._reranker and self._reranker.backend.startswith(_REMOTE):
+            self._check("rerank, remote", self._rerank_remote, limit)
 
     def leave(self) -> None:
         """Delete what this visit has added."""
         if self._guest.has_uploaded:
-            self._check("delete", self._delete)
+            self._check("delete", self._delete, needs=not self._guest.was_refused)
 
     def _check(
         self, name: str, step: Callable[[], Seen], limit_s: float | None = None, *, needs: bool = True
@@ -156,8 +144,8 @@ class _Visit:
     def _health(self) -> Seen:
         got = self._server.get("/healthz", Health)
         models = got.body.models
-        reranker = f"{models.reranker.id} on {models.reranker.backend}" if models.reranker else "none"
-        self._models = f"Embedder {models.embedder.id} on {models.embedder.backend}, reranker {reranker}."
+        self._reranker = models.reranker
+        self._models = f"Embedder {in_words(models.embedder)}, reranker {in_words(models.reranker)}."
         return Seen(_sentences(f"RerankLens {got.body.version}.", *got.body.notices), got.seconds)
 
     def _info(self) -> Seen:
@@ -185,9 +173,11 @@ class _Visit:
         if not answer.retrieved:
             raise _broken(f"Collection {self._collection!r} is empty: name another, or give --document FILE.")
         self._texts = tuple(hit.text for hit in answer.retrieved)
+        wrong = scored_by_another([got], self._reranker)
         cold = ["The model had never run before."] if answer.cold else []
-        found = f"In collection {self._collection!r}: {_cached([answer])}."
-        return Seen(_sentences(found, *cold, *answer.notices), got.seconds)
+        found = f"In collection {self._collection!r}: {cached([got])}."
+        notices = () if wrong else answer.notices
+        return Seen(_sentences(*wrong, *twice([got]), found, *cold, *notices), got.seconds, not wrong)
 
     def _asked_collection(self) -> str:
         if self._plan.documents or self._plan.collection:
@@ -204,20 +194,18 @@ class _Visit:
         answers = [self._ask(question) for question in questions]
         # A question that the cache answered says nothing about the model's speed.
         made = [one.seconds for one in answers if one.body.cached < len(one.body.retrieved)]
+        wrong = scored_by_another(answers, self._reranker)
         if not made:
-            raise _broken("Nothing was measured: the cache knew every score. Ask other questions.")
+            nothing = "Nothing was measured: the cache knew every score. Ask other questions."
+            raise _broken(_sentences(*wrong, nothing))
         known = len(answers) - len(made)
         left_out = [f"{counted(known, 'question')} not counted: the cache knew every score."] if known else []
         times = f"Median {milliseconds(statistics.median(made))}, greatest {milliseconds(max(made))}"
-        found = f"{times}; {_cached([one.body for one in answers])}."
-        return Seen(_sentences(found, *left_out), max(made))
+        found = f"{times}; {cached(answers)}."
+        return Seen(_sentences(*wrong, *twice(answers), found, *left_out), max(made), not wrong)
 
-    def _ask(self, question: str) -> Answered[QueryAnswer]:
-        fields = {"query": question, "collection": self._collection, "top_k": _TOP_K}
-        got = self._server.post("/api/query", QueryAnswer, fields)
-        if problem := broken_promise(got.body, top_k=_TOP_K, wall_s=got.seconds):
-            raise _broken(problem)
-        return got
+    def _ask(self, question: str) -> Asked:
+        return ask(self._server, question, self._collection)
 
     def _rerank_cohere(self) -> Seen:
         got = self._server.post("/v2/rerank", ResultsWithMeta, self._rerank_fields("documents"))
@@ -234,17 +222,30 @@ class _Visit:
         ranked = [(result.index, result.score) for result in got.body]
         return self._ranked(ranked, "this form does not tell how many were cached", got.seconds)
 
+    def _rerank_remote(self) -> Seen:
+        fields = self._rerank_fields("documents") | {"model": "remote"}
+        got = self._server.post("/v2/rerank", ResultsWithMeta, fields)
+        ranked = [(result.index, result.relevance_score) for result in got.body.results]
+        # Another model may well find another order than the forms above, which the local one answers.
+        return _in_order(ranked, f"{got.body.meta.cached} of {len(_PASSAGES)} pairs cached", got.seconds)
+
     def _rerank_fields(self, passages: str) -> dict[str, object]:
         return {"query": f"How long does the dough rest? {self._mark}", passages: _PASSAGES}
 
-    def _ranked(self, ranked: Sequence[tuple[int, float]], cached: str, seconds: float) -> Seen:
-        if problem := broken_order(ranked, len(_PASSAGES)):
-            raise _broken(problem)
+    def _ranked(self, ranked: Sequence[tuple[int, float]], known: str, seconds: float) -> Seen:
+        seen = _in_order(ranked, known, seconds)
         order = [index for index, _ in ranked]
         self._order = self._order or order
         if order != self._order:
             raise _broken(f"Order {order}, but another form answered {self._order} to the same question.")
-        return Seen(f"Order {order}, best score {ranked[0][1]:.4f}; {cached}.", seconds)
+        return seen
+
+
+def _in_order(ranked: Sequence[tuple[int, float]], known: str, seconds: float) -> Seen:
+    if problem := broken_order(ranked, len(_PASSAGES)):
+        raise _broken(problem)
+    order = [index for index, _ in ranked]
+    return Seen(f"Order {order}, best score {ranked[0][1]:.4f}; {known}.", seconds)
 
 
 def _taken(name: str, step: Callable[[], Seen], limit_s: float | None) -> Check:
@@ -255,16 +256,11 @@ def _taken(name: str, step: Callable[[], Seen], limit_s: float | None) -> Check:
         return Check(name, False, one_line(str(exc)), time.perf_counter() - began, limit_s)
     late = limit_s is not None and seen.seconds is not None and seen.seconds > limit_s
     detail = _sentences(*["Over the limit."] * late, seen.detail)
-    return Check(name, not late, one_line(detail), seen.seconds, limit_s)
+    return Check(name, seen.ok and not late, one_line(detail), seen.seconds, limit_s)
 
 
 def _broken(message: str) -> UnusableAnswerError:
     return UnusableAnswerError(message, answered=True)
-
-
-def _cached(answers: Sequence[QueryAnswer]) -> str:
-    pairs = sum(len(answer.retrieved) for answer in answers)
-    return f"{sum(answer.cached for answer in answers):,} of {counted(pairs, 'pair')} cached"
 
 
 def _sentences(*sentences: str) -> str:

@@ -93,7 +93,8 @@ if documents:
                 components.notices([asking.turned_away(service.pipeline, exc, earlier=earlier)])
         except RagError as exc:
             state.keep_result(None)
-            with result_slot.container():
+            result_slot.empty()
+            with notice_slot:
                 components.problem(str(exc))
     found = state.last_result(collection)
     if found:
