@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from rag.api.http import Access
-from rag.api.middleware import SecurityHeaders, on_error
+from rag.api.middleware import OwnPagesOnly, SecurityHeaders, on_error
 from rag.api.routes import api_routes
 from rag.config import Settings
 from rag.errors import SettingsError
@@ -27,14 +27,16 @@ if __name__ == "__main__":
     draw()
 else:
     settings = _settings()
+    access = Access(settings.api_key, settings.added_hosts)
     app = st.App(
         __file__,
         lifespan=lifespan,
-        routes=api_routes(get_service, Access(settings.api_key, settings.added_hosts), stopping),
+        routes=api_routes(get_service, access, stopping),
         middleware=[
             Middleware(SecurityHeaders),
             # A page elsewhere that points its own name at this machine gets no answer.
             Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
+            Middleware(OwnPagesOnly, access=access),
         ],
         exception_handlers={Exception: on_error},
     )

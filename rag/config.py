@@ -19,6 +19,8 @@ MAX_RETRIEVE_K = 1000
 DEFAULT_COLLECTION = "default"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
+HOP_HEADER = "x-reranklens"  # on what one RerankLens asks another
+
 # Who scores a question: what the settings prefer, one of the two by name, or nobody.
 RerankerChoice = Literal["preferred", "local", "remote", "none"]
 RemoteStyle = Literal["cohere", "jina", "tei", "infinity", "voyage"]

@@ -28,6 +28,8 @@ from rag.wording import counted
 _EMBED_BLOCK = 16  # chunks between two reports of progress
 
 # (file name, chunks embedded, chunks in all); both 0 when the file's turn begins
+MAX_DOCUMENT_CHARS = 5_000_000  # some 2,500 pages; its tokens take 600 MB of memory meanwhile
+
 OnProgress = Callable[[str, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
 
@@ -141,6 +143,7 @@ class Library:
             if held_as := self.store.name_of(collection, document_id):
                 return self._unchanged(name, held_as, collection, document_id)
             document = parse(free_name(name, taken), data)
+            _check_length(name, document.text)
             embedder = self.embedder(collection)
             chunks = split(document, embedder.offsets, room=embedder.passage_room)
             vectors = _embed(embedder, document.name, chunks, on_progress)
@@ -266,6 +269,14 @@ class Library:
         if name is None:
             raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
         return name
+
+
+def _check_length(name: str, text: str) -> None:
+    if len(text) > MAX_DOCUMENT_CHARS:
+        raise TooLargeError(
+            f"{name} holds {len(text):,} characters of text; at most {MAX_DOCUMENT_CHARS:,} fit one "
+            "document. Split it."
+        )
 
 
 def _embed(

@@ -1,5 +1,6 @@
 """A server with a key, and room for one who waits: who gets in, who waits, and who has left."""
 
+import http.client
 import json
 import socket
 import threading
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from api_client import RERANK_ROUTES, TIMEOUT_S, Answer, Server, error_message, multipart
 from servers import environment, serving
+
+from rag.config import HOP_HEADER
 
 KEY = "open-sesame-0123456789"
 ROUTES = [
@@ -276,3 +279,29 @@ def test_a_server_that_is_told_to_end_does_not_finish_a_thousand_pairs_first(tmp
     # The block sends SIGTERM, and kills what is still there ten seconds later.
     asked.join()
     assert "shutting down" in error_message(told[0], 503, path="/v2/rerank")
+
+
+def test_a_page_on_another_port_cannot_open_the_pages_websocket(server: Server) -> None:
+    def upgraded(origin: str) -> int:
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            "Origin": origin,
+        }
+        line = http.client.HTTPConnection(server.netloc, timeout=TIMEOUT_S)
+        line.request("GET", "/_stcore/stream", headers=headers)
+        status = line.getresponse().status
+        line.close()
+        return status
+
+    assert upgraded(f"http://{server.netloc}") == 101
+    assert upgraded("http://127.0.0.1:9777") == 403
+    assert upgraded("http://elsewhere.example") == 403
+
+
+def test_who_is_asked_by_another_reranklens_asks_no_third(server: Server) -> None:
+    body = json.dumps({"query": "q", "documents": ["d"], "model": "remote"}).encode()
+    got = server.send("POST", "/v2/rerank", body, headers={HOP_HEADER: "1"})
+    assert "whose remote reranker this one is" in error_message(got, 422, path="/v2/rerank")

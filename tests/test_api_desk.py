@@ -41,9 +41,13 @@ def request(*parts: bytes, headers: dict[str, str] | None = None) -> Request:
     return Request({"type": "http", "method": "POST", "path": "/", "headers": named}, receive)
 
 
+def never() -> bool:
+    return False
+
+
 def test_a_body_that_stalls_is_given_up() -> None:
     async def read() -> None:
-        receive = checked(request(), 100, patience_s=0.01)
+        receive = checked(request(), 100, is_over=never, patience_s=0.01)
         await receive()
 
     with pytest.raises(RefusedError, match=r"nothing for 0\.01 s") as caught:
@@ -53,7 +57,7 @@ def test_a_body_that_stalls_is_given_up() -> None:
 
 def test_a_body_that_trickles_is_given_up() -> None:
     async def read() -> None:
-        receive = checked(request(*[b"x"] * 1000), 10_000, patience_s=0.2)
+        receive = checked(request(*[b"x"] * 1000), 10_000, is_over=never, patience_s=0.2)
         for _ in range(1000):
             await receive()
             await asyncio.sleep(0.01)
@@ -83,9 +87,52 @@ def test_a_server_that_is_to_end_ends_what_is_under_way(service: Service) -> Non
         asyncio.run(ask())
 
 
+def test_a_body_is_not_waited_for_by_a_server_that_is_to_end(service: Service) -> None:
+    stopping = threading.Event()
+    desk = Desk(lambda: service, stopping)
+
+    async def ask() -> None:
+        asked = asyncio.create_task(desk.work(request(), lambda *_given: None))
+        await asyncio.sleep(0.05)
+        stopping.set()
+        await asked
+
+    with pytest.raises(BusyError, match="shutting down"):
+        asyncio.run(ask())
+
+
+def test_bodies_count_from_their_first_byte(service: Service) -> None:
+    desk, part = Desk(lambda: service), b"x" * 9_000_000
+
+    def held() -> Request:
+        """A body that has come in large part, and whose rest is still to come."""
+        coming = iter([{"type": "http.request", "body": part, "more_body": True}])
+
+        async def receive() -> Any:
+            for message in coming:
+                return message
+            return await asyncio.Event().wait()
+
+        return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+
+    async def ask() -> object:
+        waiting = [asyncio.create_task(desk.work(held(), lambda *_given: None)) for _ in range(11)]
+        await asyncio.sleep(0.1)
+        (refused,) = await asyncio.gather(desk.work(held(), lambda *_given: None), return_exceptions=True)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert await desk.work(request(b"x"), lambda _service, body, *_given: len(body)) == 1
+        return refused
+
+    refused = asyncio.run(ask())
+    assert isinstance(refused, RefusedError)
+    assert (refused.status, refused.type) == (503, "busy")
+
+
 def test_a_body_announced_as_too_large_is_not_waited_for() -> None:
     async def read() -> None:
-        await checked(request(b"x", headers={"content-length": "101"}), 100)()
+        await checked(request(b"x", headers={"content-length": "101"}), 100, is_over=never)()
 
     with pytest.raises(RefusedError, match="larger than 100 bytes"):
         asyncio.run(read())

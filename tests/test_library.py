@@ -24,7 +24,7 @@ from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.embed import Embedder
 from rag.embedders import Embedders
 from rag.errors import LibraryError, ModelError, NotFoundError
-from rag.library import Library, SourceFile
+from rag.library import MAX_DOCUMENT_CHARS, Library, SourceFile
 from rag.records import FileOutcome
 from rag.service import build, open_library
 from rag.store import EmbedderRef
@@ -546,3 +546,12 @@ def lost_rows(home: Path) -> list[tuple[object, ...]]:
     lost += db.execute("SELECT key FROM chunks WHERE key NOT IN (SELECT chunk FROM vectors)").fetchall()
     db.close()
     return lost
+
+
+def test_a_text_too_long_for_one_document_costs_itself_alone(embedders: Embedders, tmp_path: Path) -> None:
+    library = open_library(Settings(home=tmp_path, max_upload_mb=50), embedders)
+    long = text_file("long.txt", "a b c d e\n" * (MAX_DOCUMENT_CHARS // 10 + 1))
+    outcomes = library.ingest([long, text_file("short.txt", "A short one.")], collection="c")
+    library.close()
+    assert [outcome.status for outcome in outcomes] == ["failed", "added"]
+    assert "at most 5,000,000 fit one document" in outcomes[0].message

@@ -408,3 +408,16 @@ def test_two_questions_at_once_share_the_workers() -> None:
         model.run(short, lambda output: output)
         assert not first.done(), "the few pairs did not wait for all of the others"
     model.close()
+
+
+def test_the_tokens_of_a_long_text_are_where_they_are_when_it_is_read_at_once() -> None:
+    model = load_model(DEFAULT_EMBEDDER, "embed", threads=1)
+    text = "Città, perché no? It isn't 3.5 km,\n orecchiette! " * 9000
+    spans = model.offsets(text)
+    first = len(model.offsets(text[: len(text) // 2000]))
+    model.close()
+    assert len(text) > 2 * 200_000
+    per_sentence = len(spans) // 9000
+    assert len(spans) == per_sentence * 9000
+    assert {text[start:end] for start, end in spans} == {text[start:end] for start, end in spans[:first]}
+    assert spans == sorted(spans)

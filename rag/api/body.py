@@ -2,16 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from rag.api.errors import RefusedError
-from rag.api.limits import BODY_PATIENCE_S, LEAST_BYTES_PER_S, MAX_BODY_BYTES, MAX_JSON_DEPTH
+from rag.api.errors import RefusedError, shutting_down
+from rag.api.limits import BODY_PATIENCE_S, LEAST_BYTES_PER_S, MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_PASSAGES
 
 T = TypeVar("T")
+
+_TICK_S = 0.5
+_MAX_BRACKETS = 100_000  # of a thousand documents as objects there are 2,002
 
 _MARKS = b'[]{}"'
 _ALL_BUT_MARKS = bytes(set(range(256)) - set(_MARKS))
@@ -26,21 +30,34 @@ def require_json(request: Request) -> None:
         raise RefusedError(415, "not_json", f"Expected the content type application/json, found {found}.")
 
 
-async def read_body(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Return the request's body, refused as soon as it is known to be too large, or when it stalls."""
-    receive = checked(request, most_bytes)
+Take = Callable[[int], None]
+
+
+async def read_body(request: Request, *, take: Take, is_over: Callable[[], bool]) -> bytes:
+    """Return the request's body, each part of which `take` is told before it is kept.
+
+    It is refused as soon as it is known to be too large, when it stalls, and when the server `is_over`.
+    """
+    receive = checked(request, MAX_BODY_BYTES, is_over=is_over)
     body, more = bytearray(), True
     while more:
         message = await receive()
-        body += message.get("body", b"")
+        part = message.get("body", b"")
+        take(len(part))
+        body += part
         more = message.get("more_body", False)
     return bytes(body)
 
 
 def checked(
-    request: Request, most_bytes: int, advice: str = "", patience_s: float = BODY_PATIENCE_S
+    request: Request,
+    most_bytes: int,
+    *,
+    is_over: Callable[[], bool],
+    advice: str = "",
+    patience_s: float = BODY_PATIENCE_S,
 ) -> Receive:
-    """Return what receives the request's body part by part, while it is neither too large nor stalled."""
+    """Return what receives the request's body part by part, within its limits of size and time."""
     too_large = RefusedError(413, "too_large", f"The body is larger than {most_bytes:,} bytes.{advice}")
     if _announced_bytes(request) > most_bytes:
         raise too_large
@@ -49,18 +66,14 @@ def checked(
     async def receive() -> Message:
         nonlocal seen
         # A trickle of bytes would otherwise hold its place for ever.
-        left_s = began + patience_s + seen / LEAST_BYTES_PER_S - time.monotonic()
-        try:
-            if left_s <= 0:
-                raise TimeoutError
-            async with asyncio.timeout(min(patience_s, left_s)):
-                message = await request.receive()
-        except TimeoutError as exc:
+        until = min(time.monotonic(), began + seen / LEAST_BYTES_PER_S) + patience_s
+        message = await _received(request, until, is_over)
+        if message is None:
             text = (
                 f"The body comes too slowly: nothing for {patience_s:g} s, or less than "
                 f"{LEAST_BYTES_PER_S:,} bytes a second after that."
             )
-            raise RefusedError(408, "stalled", text, {"Connection": "close"}) from exc
+            raise RefusedError(408, "stalled", text, {"Connection": "close"})
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         seen += len(message.get("body", b""))
@@ -69,6 +82,19 @@ def checked(
         return message
 
     return receive
+
+
+async def _received(request: Request, until: float, is_over: Callable[[], bool]) -> Message | None:
+    """Return the next part of the body, None when it has not come `until` then."""
+    while (left_s := until - time.monotonic()) > 0:
+        if is_over():
+            raise shutting_down()
+        try:
+            async with asyncio.timeout(min(left_s, _TICK_S)):
+                return await request.receive()
+        except TimeoutError:
+            continue
+    return None
 
 
 def _announced_bytes(request: Request) -> int:
@@ -84,6 +110,12 @@ def decoded(body: bytes, fields: type[T]) -> T:
     except RecursionError as exc:
         raise too_deep from exc
     except msgspec.ValidationError as exc:
+        if "`array` of length <=" in str(exc):  # clients split at a 413
+            message = f"At most {MAX_PASSAGES:,} texts can be reranked at once, found more."
+            raise RefusedError(413, "too_large", message) from exc
+        if "`array` of length >=" in str(exc):
+            message = "There is nothing to rerank: expected one text or more, found none."
+            raise RefusedError(400, "empty", message) from exc
         raise RefusedError(422, "invalid", _sentence(exc, fields)) from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         half = " Half a surrogate pair is no character." if b"\\ud" in body.lower() else ""
@@ -108,6 +140,8 @@ def _sentence(exc: msgspec.ValidationError, fields: object) -> str:
 def _is_shallow(body: bytes) -> bool:
     """Return whether `body`, which is JSON, is nested no deeper than it may be."""
     brackets = _brackets(body)
+    if len(brackets) > _MAX_BRACKETS:
+        return False
     for _ in range(MAX_JSON_DEPTH):
         if not brackets:
             return True

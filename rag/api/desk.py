@@ -10,16 +10,17 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
-from rag.api.body import read_body
-from rag.api.errors import AbandonedError, RefusedError
+from rag.api.body import Take, read_body
+from rag.api.errors import AbandonedError, RefusedError, shutting_down
 from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_UPLOADS
-from rag.errors import BusyError
+from rag.machine.memory import give_memory_back
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
 T = TypeVar("T")
 
 _SPARE_THREADS = 8
+_LARGE_BYTES = 1_000_000
 
 
 class Desk:
@@ -59,8 +60,8 @@ class Desk:
         `watch` runs from the body's arrival; a service that had to be made first is its stage `load`.
         `pulse` raises AbandonedError once the client is gone, and BusyError when the server is to end.
         """
-        body = await read_body(request)
-        with self._room_for(len(body)):
+        async with self._counted_bytes() as take:
+            body = await read_body(request, take=take, is_over=self.is_over)
             watch, was_made = Stopwatch(), self._service is not None
             service = await self.service()
             if not was_made:
@@ -69,6 +70,10 @@ class Desk:
                 return await anyio.to_thread.run_sync(
                     work, service, body, watch, pulse, limiter=self._limiter
                 )
+
+    def is_over(self) -> bool:
+        """Return whether the server has been told to end."""
+        return self._stopping.is_set()
 
     @asynccontextmanager
     async def _attended(self, request: Request) -> AsyncIterator[Pulse]:
@@ -79,7 +84,7 @@ class Desk:
             if gone.is_set():
                 raise AbandonedError
             if self._stopping.is_set():
-                raise BusyError("The server is shutting down. Ask again when it is back.", retry_after_s=10)
+                raise shutting_down()
 
         watcher = asyncio.create_task(_watch(request, gone))
         try:
@@ -87,17 +92,33 @@ class Desk:
         finally:
             watcher.cancel()
 
-    @contextmanager
-    def _room_for(self, n_bytes: int) -> Iterator[None]:
-        """Count a body while it is being answered; refuse what all bodies together have no room for."""
-        if self._bytes_in_flight and self._bytes_in_flight + n_bytes > MAX_BYTES_IN_FLIGHT:
-            message = "The server is busy: the requests under way are as large as they may be together."
-            raise RefusedError(503, "busy", message, {"Retry-After": "5"})
-        self._bytes_in_flight += n_bytes
+    @asynccontextmanager
+    async def _counted_bytes(self) -> AsyncIterator[Take]:
+        """Yield what counts the bytes of a body, from when they come until they are answered.
+
+        What all bodies together have no room for is refused.
+        """
+        taken = 0
+
+        def take(n_bytes: int) -> None:
+            nonlocal taken
+            if taken < self._bytes_in_flight and self._bytes_in_flight + n_bytes > MAX_BYTES_IN_FLIGHT:
+                message = "The server is busy: the requests under way are as large as they may be together."
+                raise RefusedError(503, "busy", message, {"Retry-After": "5"})
+            taken += n_bytes
+            self._bytes_in_flight += n_bytes
+
         try:
-            yield
+            yield take
         finally:
-            self._bytes_in_flight -= n_bytes
+            self._bytes_in_flight -= taken
+        if taken > _LARGE_BYTES:
+            await self._give_memory_back()
+
+    async def _give_memory_back(self) -> None:
+        """Give back what the allocator keeps of texts that are gone, where nothing large is under way."""
+        if self._bytes_in_flight < _LARGE_BYTES:
+            await anyio.to_thread.run_sync(give_memory_back, limiter=self._library_limiter)
 
     async def library(self, work: Callable[[Service], T]) -> T:
         """Return `work(service)`, for work on documents."""
@@ -107,8 +128,11 @@ class Desk:
     async def upload(self, request: Request, work: Callable[[Service, Pulse], T]) -> T:
         """Return `work(service, pulse)`, for work on files whose form has been read; `pulse` as in `work`."""
         service = await self.service()
-        async with self._attended(request) as pulse:
-            return await anyio.to_thread.run_sync(work, service, pulse, limiter=self._library_limiter)
+        try:
+            async with self._attended(request) as pulse:
+                return await anyio.to_thread.run_sync(work, service, pulse, limiter=self._library_limiter)
+        finally:
+            await self._give_memory_back()
 
     @contextmanager
     def counted_upload(self) -> Iterator[None]:

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from rag.api.errors import RefusedError
 from rag.api.limits import MAX_MODEL_CHARS, MAX_PASSAGE_CHARS, MAX_PASSAGES
 from rag.api.schemas import Query, timings_ms
 from rag.config import RERANKER_REMOTE
@@ -30,8 +29,7 @@ class TextObject(Struct):
     text: Text
 
 
-# For the description; `within_limits` refuses with the status that clients know.
-_COUNT = Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_PASSAGES})
+_COUNT = Meta(min_length=1, max_length=MAX_PASSAGES)
 Documents = Annotated[list[Text | TextObject], _COUNT]
 
 
@@ -151,16 +149,6 @@ def texts_of(documents: Sequence[str | TextObject]) -> list[str]:
     return [document if isinstance(document, str) else document.text for document in documents]
 
 
-def within_limits(texts: list[str]) -> list[str]:
-    """Return `texts`, refused when there are none, or more than may be: clients split at a 413."""
-    if not texts:
-        raise RefusedError(400, "empty", "There is nothing to rerank: expected one text or more, found none.")
-    if len(texts) > MAX_PASSAGES:
-        message = f"At most {MAX_PASSAGES:,} texts can be reranked at once, found {len(texts):,}."
-        raise RefusedError(413, "too_large", message)
-    return texts
-
-
 def cohere_answer(asked: CohereRequest, scored: Scored) -> CohereAnswer:
     """Return `scored` in Cohere's form."""
     texts = texts_of(asked.documents) if asked.return_documents else None
@@ -214,6 +202,8 @@ def warnings(scored: Scored, model: str | None, *, raw: bool = False) -> list[st
         found.append(f"There is no model {model!r} here: {scored.reranker.id} scored the documents.")
     if raw and any(score.logit is None for score in scored.scores):
         found.append("The remote reranker told no logits: the scores are its relevances.")
+    if empty := sum(score.tokens == 0 for score in scored.scores):
+        found.append(f"Documents with nothing for the model to read, whose scores mean nothing: {empty}.")
     if cut := sum(score.is_cut for score in scored.scores):
         found.append(f"Documents too long for the model, of which it read only the start: {cut}.")
     return found

@@ -30,6 +30,7 @@ from rag.timing import Pulse
 
 _COLLECTION = Parameter("collection", "query", "default: the collection 'default'", MAX_COLLECTION_CHARS)
 _ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", MAX_ID_CHARS)
+_FEWER = " Send fewer files at a time."
 _FORM_OVERHEAD_BYTES = 1_000_000  # the parts' heads, and a field or two
 
 
@@ -54,12 +55,12 @@ def upload(desk: Desk) -> Operation:
 
     async def answer(request: Request) -> Response:
         content_type = request.headers.get("content-type", "")
-        if not content_type.lower().startswith("multipart/form-data"):
+        if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             message = f"Expected the files as multipart/form-data, found {content_type[:100] or 'none'}."
             raise RefusedError(415, "not_multipart", message)
         with desk.counted_upload():
             service = await desk.service()
-            form = await _form(request, UPLOAD_BODY_FILES * service.settings.max_upload_mb * 1_000_000)
+            form = await _form(desk, request, UPLOAD_BODY_FILES * service.settings.max_upload_mb * 1_000_000)
             try:
                 collection = _collection(request, form.get("collection"))
                 return json_answer(await desk.upload(request, partial(_upload, form, collection)))
@@ -113,10 +114,10 @@ def _too_long(n_chars: int) -> str:
     return f"A collection's name has at most {MAX_COLLECTION_CHARS} characters, found {n_chars:,}."
 
 
-async def _form(request: Request, most_bytes: int) -> FormData:
+async def _form(desk: Desk, request: Request, most_bytes: int) -> FormData:
     """Return the form, its files on disk, refused as soon as it is known to be too large."""
     most_bytes += _FORM_OVERHEAD_BYTES
-    counted = Request(request.scope, checked(request, most_bytes, " Send fewer files at a time."))
+    counted = Request(request.scope, checked(request, most_bytes, is_over=desk.is_over, advice=_FEWER))
     try:
         return await counted.form(max_files=MAX_UPLOAD_FILES, max_fields=10)
     except HTTPException as exc:

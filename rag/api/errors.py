@@ -27,6 +27,11 @@ class AbandonedError(Exception):
     """Whoever asked has gone away: nobody is left to read an answer."""
 
 
+def shutting_down() -> BusyError:
+    """Return the error for what a server that is about to end does not finish."""
+    return BusyError("The server is shutting down. Ask again when it is back.", retry_after_s=10)
+
+
 def refusal(exc: RagError) -> RefusedError:
     """Return `exc` as a request is told it."""
     match exc:

@@ -39,7 +39,11 @@ class Access:
             )
             raise RefusedError(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
         origin = request.headers.get("origin")
-        if request.method not in ("GET", "HEAD") and origin and not self._is_own(origin, request):
+        if (
+            request.method not in ("GET", "HEAD")
+            and origin
+            and not self.is_own(origin, request.headers.get("host"))
+        ):
             message = f"A page of {origin[:200]} may not ask this server to do anything."
             raise RefusedError(403, "foreign_origin", message)
 
@@ -48,14 +52,15 @@ class Access:
         expected = (self.api_key or "").encode()
         return hmac.compare_digest(key.strip().encode(), expected) and scheme.lower() == "bearer"
 
-    def _is_own(self, origin: str, request: Request) -> bool:
+    def is_own(self, origin: str, asked_host: str | None) -> bool:
+        """Return whether a page of `origin` is this server's own, which was asked for as `asked_host`."""
         try:
             parts = urlsplit(origin)
             host = parts.hostname or ""
         except ValueError:
             return False
         # A proxy may have changed the Host header; then the origin's name is one that was allowed.
-        return parts.netloc == request.headers.get("host") or any(_covers(name, host) for name in self.hosts)
+        return parts.netloc == asked_host or any(_covers(name, host) for name in self.hosts)
 
 
 def _covers(name: str, host: str) -> bool:

@@ -1,11 +1,12 @@
 """What every answer carries, the page's own files among them."""
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.api.errors import own_shape
-from rag.api.http import INTERNAL, json_answer
+from rag.api.http import INTERNAL, Access, json_answer
 
 # The page: its own files, styles in its elements, and the one line of script in Streamlit's index.html.
 # blob: is where Streamlit's components have their code.
@@ -34,6 +35,26 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class OwnPagesOnly:
+    """Refuses websockets to pages of other origins: another port of this machine is one, too."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is no websocket, and a websocket of this server's own page."""
+        if scope["type"] == "websocket" and not self._may(Headers(scope=scope)):
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await self._app(scope, receive, send)
+
+    def _may(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        # Whoever lets the server answer to every name has a proxy that knows better.
+        return origin is None or "*" in self._access.hosts or self._access.is_own(origin, headers.get("host"))
 
 
 def secured(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -21,10 +21,10 @@ from rag.api.dialects import (
     tei_answer,
     texts_of,
     timing_headers,
-    within_limits,
 )
+from rag.api.errors import RefusedError
 from rag.api.http import Operation, json_answer
-from rag.config import RERANKER_REMOTE
+from rag.config import HOP_HEADER, RERANKER_REMOTE
 from rag.records import Scored
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
@@ -35,6 +35,12 @@ _Rerank = Callable[[Service, bytes, Stopwatch, Pulse], _Answer]
 
 
 _ABSENT = Raw(b"null")
+
+
+class _Named(Struct):
+    """As much of a body as tells whose reranker it wants."""
+
+    model: str | None = None
 
 
 class _Either(Struct):
@@ -82,13 +88,23 @@ def tei(desk: Desk) -> Operation:
 
 async def _rerank(desk: Desk, rerank: _Rerank, request: Request) -> Response:
     require_json(request)
+    if HOP_HEADER in request.headers:
+        rerank = partial(_here, rerank)
     answer, scored = await desk.work(request, rerank)
     return json_answer(answer, headers=timing_headers(scored))
 
 
+def _here(rerank: _Rerank, service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
+    """Rerank for another RerankLens, whose remote reranker this is: never on yet another one."""
+    if decoded(body, _Named).model == RERANKER_REMOTE:
+        message = "A server whose remote reranker this one is cannot ask for the remote reranker of this one."
+        raise RefusedError(422, "invalid", message)
+    return rerank(service, body, watch, pulse)
+
+
 def _cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
     asked = decoded(body, CohereRequest)
-    texts = within_limits(texts_of(asked.documents))
+    texts = texts_of(asked.documents)
     scored = service.pipeline.score(
         asked.query,
         texts,
@@ -104,7 +120,7 @@ def _jina(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Ans
     asked = decoded(body, JinaRequest)
     scored = service.pipeline.score(
         asked.query,
-        within_limits(texts_of(asked.documents)),
+        texts_of(asked.documents),
         remote=asked.model == RERANKER_REMOTE,
         max_tokens=asked.max_doc_length,
         watch=watch,
@@ -120,7 +136,7 @@ def _tei_or_cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse
     asked = decoded(body, TeiRequest)
     scored = service.pipeline.score(
         asked.query,
-        within_limits(asked.texts),
+        asked.texts,
         remote=asked.model == RERANKER_REMOTE,
         must_fit=not asked.truncate,
         watch=watch,

@@ -40,6 +40,7 @@ MIN_PASSAGE_TOKENS = 128
 _LEAST_ROOM = 2  # tokens: one of the question, one of the passage
 _INPUTS = {(name, "tensor(int64)") for name in ("input_ids", "attention_mask", "token_type_ids")}
 _TICK_S = 0.1
+_BLOCK_CHARS = 200_000
 _HEAD_START_S = 0.05  # a large graph lets go of the lock after 0.03
 
 
@@ -131,8 +132,18 @@ class OnnxModel:
         return max(0, unread)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Return the character span of each token of the whole `text`, special tokens left out."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+        """Return the character span of each token of the whole `text`, special tokens left out.
+
+        A long text is read block by block, each ending at a space: nobody else runs meanwhile.
+        """
+        spans: list[tuple[int, int]] = []
+        start = 0
+        while start < len(text):
+            end = _block_end(text, start)
+            encoding = self._tokenizer.encode(text[start:end], add_special_tokens=False)
+            spans += [(start + first, start + last) for first, last in encoding.offsets]
+            start = end
+        return spans
 
     def run(
         self, encoded: Sequence[Encoded], read: Callable[[Output], T], pulse: Pulse | None = None
@@ -201,6 +212,15 @@ class OnnxModel:
         feed = {name: inputs[name] for name in self._inputs}
         output: Output = self._session.run(None, feed)[0][0]
         return output
+
+
+def _block_end(text: str, start: int) -> int:
+    """Return where the block that begins at `start` ends: behind the last space, where there is one."""
+    end = start + _BLOCK_CHARS
+    if end >= len(text):
+        return len(text)
+    space = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
+    return space + 1 if space >= start else end
 
 
 def _refuse_other_graphs(model: InstalledModel, session: ort.InferenceSession) -> None:

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from rag import __version__
+from rag.config import HOP_HEADER
 from rag.errors import RemoteError
 from rag.remote.peer import Peer
 
@@ -49,6 +50,7 @@ class Line:
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # what is small when packed may be huge when unpacked
             "User-Agent": f"RerankLens/{__version__}",
+            HOP_HEADER: "1",  # so that two that ask each other come to rest
         }
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
