@@ -607,3 +607,14 @@ def test_what_cannot_be_asked_for_is_refused_as_usage(
         parsed(*argv)
     assert refused.value.code == 2
     assert KEY not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [({"x": "y" * 20_000_000}, "larger than 16,777,216 bytes"), ([], "not the promised form")],
+)
+def test_an_answer_that_is_none_of_ours_is_named(fake: Fake, body: object, said: str) -> None:
+    fake.replies["GET /healthz"] = Reply(body)
+    (health, *_) = verify(Plan(fake.url))
+    assert health.ok is False
+    assert said in health.detail

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -18,6 +19,9 @@ T = TypeVar("T")
 # A proxy in front of the server has given up; what the server still does with the request, nobody knows.
 _GATEWAYS_OWN = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 
+_MAX_ANSWER_BYTES = 16 * 2**20
+
+Request = Callable[[], AbstractContextManager[httpx2.Response]]
 Files = Sequence[tuple[str, bytes]]  # name and content
 
 
@@ -51,7 +55,9 @@ class RunningServer:
     def __init__(self, url: str, *, api_key: str | None, timeout_s: float) -> None:
         self._key_given = api_key is not None
         self._timeout_s = timeout_s
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        headers = {"Accept-Encoding": "identity"}  # so that its size is known as it comes
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
         self._client = httpx2.Client(base_url=url, headers=headers, timeout=timeout_s)
 
     def __enter__(self) -> "RunningServer":
@@ -62,20 +68,20 @@ class RunningServer:
 
     def get(self, path: str, form: type[T], **params: str) -> Answered[T]:
         """Return what `GET path` answers."""
-        return self.wait(self._begin(form, partial(self._client.get, path, params=params)))
+        return self.wait(self._begin(form, partial(self._client.stream, "GET", path, params=params)))
 
     def post(self, path: str, form: type[T], fields: Mapping[str, object]) -> Answered[T]:
         """Return what `POST path` answers to the JSON of `fields`."""
-        return self.wait(self._begin(form, partial(self._client.post, path, json=fields)))
+        return self.wait(self._begin(form, partial(self._client.stream, "POST", path, json=fields)))
 
     def delete(self, path: str, form: type[T], **params: str) -> Answered[T]:
         """Return what `DELETE path` answers."""
-        return self.wait(self._begin(form, partial(self._client.delete, path, params=params)))
+        return self.wait(self._begin(form, partial(self._client.stream, "DELETE", path, params=params)))
 
     def begin_upload(self, path: str, form: type[T], files: Files, **params: str) -> Future[Answered[T]]:
         """Return the answer to come, for `wait`: an interrupt must not lose what became of the files."""
         parts = [("files", file) for file in files]
-        return self._begin(form, partial(self._client.post, path, params=params, files=parts))
+        return self._begin(form, partial(self._client.stream, "POST", path, params=params, files=parts))
 
     def wait(self, coming: Future[Answered[T]]) -> Answered[T]:
         """Return the answer when it is there."""
@@ -84,31 +90,34 @@ class RunningServer:
         except TimeoutError as exc:
             raise self._unreachable(exc) from exc
 
-    def _begin(self, form: type[T], request: Callable[[], httpx2.Response]) -> Future[Answered[T]]:
+    def _begin(
+        self, form: type[T], request: Callable[[], AbstractContextManager[httpx2.Response]]
+    ) -> Future[Answered[T]]:
         def ask() -> Answered[T]:
             began = time.perf_counter()
             try:
-                response = request()
+                with request() as response:
+                    body = _body(response)
             except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
                 raise self._unreachable(exc) from exc
-            return Answered(self._read(response, form), time.perf_counter() - began)
+            return Answered(self._read(response, body, form), time.perf_counter() - began)
 
         return _in_background(ask)
 
-    def _read(self, response: httpx2.Response, form: type[T]) -> T:
+    def _read(self, response: httpx2.Response, body: bytes, form: type[T]) -> T:
         kind = response.headers.get("content-type", "").partition(";")[0].strip() or "no content type"
-        if problem := self._refusal(response):
+        if problem := self._refusal(response, body):
             raise _unusable(problem, response)
         if kind != "application/json":
             problem = f"Expected JSON, found {kind}. Is this the address of RerankLens?"
             raise UnusableAnswerError(problem, answered=True)
         try:
-            return msgspec.json.decode(response.content, type=form)
-        except msgspec.DecodeError as exc:
+            return msgspec.json.decode(body, type=form)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             problem = f"The answer has not the promised form: {exc!s}."
             raise UnusableAnswerError(problem, answered=True) from exc
 
-    def _refusal(self, response: httpx2.Response) -> str | None:
+    def _refusal(self, response: httpx2.Response, body: bytes) -> str | None:
         status = response.status_code
         if status == HTTPStatus.UNAUTHORIZED:
             found = "refused the key" if self._key_given else "wants a key"
@@ -117,7 +126,7 @@ class RunningServer:
             return f"It redirects to {response.headers['location']}: verify that address instead."
         if response.is_success:
             return None
-        message = _message(response)
+        message = _message(response, body)
         if "host header" in message.lower():
             message += ". Name this host in the server's RAG_ALLOWED_HOSTS"
         return f"Status {status}: {message.rstrip('.')}."
@@ -136,6 +145,19 @@ class RunningServer:
         return UnusableAnswerError(problem, answered=False)
 
 
+def _body(response: httpx2.Response) -> bytes:
+    """Return what the answer holds, while that is no more than an answer of ours can be."""
+    body = bytearray()
+    for part in response.iter_raw():
+        body += part
+        if len(body) > _MAX_ANSWER_BYTES:
+            problem = (
+                f"The answer is larger than {_MAX_ANSWER_BYTES:,} bytes. Is this the address of RerankLens?"
+            )
+            raise UnusableAnswerError(problem, answered=True)
+    return bytes(body)
+
+
 def _unusable(problem: str, response: httpx2.Response) -> UnusableAnswerError:
     status = response.status_code
     busy = status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -147,13 +169,13 @@ def _unusable(problem: str, response: httpx2.Response) -> UnusableAnswerError:
     )
 
 
-def _message(response: httpx2.Response) -> str:
+def _message(response: httpx2.Response, data: bytes) -> str:
     """Return what an error's body says, in any of the forms in which servers say it."""
     try:
-        body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+        body = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         is_text = response.headers.get("content-type", "").startswith("text/plain")
-        return response.text if is_text else response.reason_phrase
+        return data.decode("utf-8", "replace")[:500] if is_text else response.reason_phrase
     for name in ("error", "message"):
         body = body.get(name, body) if isinstance(body, dict) else body
     return body if isinstance(body, str) else response.reason_phrase
