@@ -339,7 +339,7 @@ def test_a_question_that_failed_leaves_nothing_that_pulses(shelf: "Page") -> Non
     shelf.get_by_role("button", name="Ask", exact=True).click()
     expect(shelf.get_by_text("The question is empty")).to_be_visible()
     settle(shelf)
-    expect(shelf.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(shelf.get_by_test_id("stSkeletonElement")).to_have_count(0)
     expect(column(shelf, RERANKED)).to_have_count(0)
 
 
