@@ -1,7 +1,7 @@
 # `make run` starts the application, `make test` proves it. Both install what they need into .venv first.
 
 SHELL := bash
-.PHONY: run test check bench clean help
+.PHONY: run test coverage check bench clean help
 
 PORT ?= 8501
 PYTHON ?= python3.11 python3.12 python3.13 python3
@@ -15,7 +15,11 @@ run: $(VENV)/serve.done  ## start the application on 127.0.0.1 (PORT=8501)
 	@exec $(PY) -m streamlit run streamlit_app.py --server.port $(PORT)
 
 # pytest comes last, so that its summary closes the output.
-test: $(VENV)/dev.done check  ## run every check: style, types, and the tests with their coverage
+test: $(VENV)/dev.done check  ## run every check: style, types, and the tests
+	@.ci/chromium
+	$(PY) -m pytest -rfEs
+
+coverage: $(VENV)/dev.done  ## run the tests, slower, and show which lines of rag/ they never reach
 	@.ci/chromium
 	$(PY) -m pytest -rfEs --cov --cov-report=term:skip-covered
 
@@ -33,7 +37,7 @@ clean:  ## remove .venv, .bench and all caches; your documents, in .rag, stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list these targets
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 # A stamp is written only after its installation succeeded. An environment that is broken, too old, or whose
 # installation was cut off is not mended: it is made anew, because pip believes half-copied packages whole.

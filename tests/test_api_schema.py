@@ -46,7 +46,7 @@ def collection(server: Server) -> str:
 
 @api.parametrize()
 @settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     database=None,
     deadline=None,
