@@ -131,7 +131,7 @@ def test_without_its_chosen_models_the_service_starts_with_the_defaults_and_ever
         build(replace(lost, embedder=DEFAULT_EMBEDDER))
     made = build(lost, stand_in=True)
     made.library.ingest([text_file("a.txt", "Rome is the capital of Italy.")], collection="c")
-    no_reranker, no_embedder = ask(made).notices
+    no_embedder, no_reranker = ask(made).notices
     assert f"{DEFAULT_RERANKER} stands in for BAAI/bge-reranker-v2-m3" in no_reranker
     assert "python -m rag models export BAAI/bge-reranker-v2-m3" in no_reranker
     assert f"{DEFAULT_EMBEDDER} stands in for a/embedder" in no_embedder
