@@ -106,6 +106,17 @@ class Settings:
         )
 
 
+def reranker_choice(name: str | None) -> RerankerChoice:
+    """Return what a question asks for by this name of a reranker: both words, None, or any model's id."""
+    match name:
+        case None:
+            return "preferred"
+        case "none" | "remote":  # RERANKER_NONE, RERANKER_REMOTE
+            return name
+        case _:
+            return "local"
+
+
 def present(names: Iterable[str], environ: Mapping[str, str] | None = None) -> frozenset[str]:
     """Return those of the environment variables `names` that are set and not empty."""
     env = os.environ if environ is None else environ

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from rag import scorers
 from rag.answer import MAX_SENTENCES, Answer, AnswerSentence, extract
 from rag.config import Settings
 from rag.errors import QueryError
-from rag.models.load import load
 from rag.question import checked_query
 from rag.records import ModelInfo, PairScore
 from rag.rerank import Reranker, ranking
@@ -113,9 +113,7 @@ def _reranker() -> Reranker:
     held = _held_by_process.setdefault(os.getpid(), _Held())
     with held.lock:
         if held.reranker is None:
-            settings = Settings.from_env()
-            model = load(settings.reranker, "rerank", cache=settings.model_cache, threads=settings.threads)
-            reranker = Reranker(model, ScoreCache())
+            reranker = scorers.local(Settings.from_env(), ScoreCache())
             reranker.warm_up()
             held.reranker = reranker
         return held.reranker

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import QueryError, RemoteError
 from rag.gate import Gate
+from rag.inquiry import Inquiry
 from rag.library import Library, Searcher
 from rag.models.manifest import Task
 from rag.question import checked_query
@@ -15,7 +16,7 @@ from rag.records import Hit, ModelInfo, RerankedHit, Scored, SearchResult, Stage
 from rag.rerank import Reranker, Scorer
 from rag.retrieve import retrieve
 from rag.timing import Pulse, Stopwatch
-from rag.wording import fell_back, question_cut
+from rag.wording import fell_back
 
 # Questions that wait for somebody else's GPU cost this machine little.
 _REMOTE_SLOTS = 8
@@ -95,47 +96,30 @@ class Pipeline:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
 
         The time since `watch` was made, when the question arrived, is the stage `queue`, but for what is a
-        stage already. An index that is
-        not in memory, or behind its documents, is loaded first, with the collection's embedder, as the
-        stage `load`. What `pulse` raises, in the queue or between two pairs, abandons the question.
+        stage already. An index that is not in memory, or behind its documents, is loaded first, with the
+        collection's embedder, as the stage `load`. What `pulse` raises, in the queue or between two pairs,
+        abandons the question.
 
         Where the settings prefer the remote reranker and it fails, the local one takes its place, and
         `notices` say so. Raises RemoteError when it was named and fails, BusyError when too many wait,
         QueryError for a question that cannot be asked, NotFoundError for an unknown collection or
         document, LibraryError for a collection whose embedder is not here.
         """
-        question = checked_query(query)
+        asked = Inquiry(checked_query(query), watch or Stopwatch(), pulse)
         if not 1 <= retrieve_k <= MAX_RETRIEVE_K:
             raise QueryError(f"retrieve_k must be from 1 to {MAX_RETRIEVE_K}, found {retrieve_k}.")
-        job = _Job(question, watch or Stopwatch(), pulse)
         remote = self._remote_for(reranker)
         reranked: tuple[RerankedHit, ...] = ()
         with self.gate.turn(pulse):
-            job.watch.since_last("queue")
-            searcher = self._searcher(collection, document_id, job.watch)
-            embedder = searcher.embedder
-            hits = retrieve(
-                question, embedder=embedder, nearest=searcher.nearest, k=retrieve_k, watch=job.watch
-            )
-            job.tell(self._standing_for("embed"))
-            job.tell(_cut("retriever", embedder.query_tokens_unread(question)))
-            if reranker != "none" and remote is None:
-                reranked = self._rerank_here(job, hits)
+            asked.watch.since_last("queue")
+            hits, embedder = self._retrieve(asked, collection, document_id, k=retrieve_k)
+            if reranker == "none":
+                asked.tell(("Reranking was turned off for this question.",))
+            elif remote is None:
+                reranked = self._rerank_here(asked, hits)
         if remote is not None:
-            reranked = self._rerank_there(job, hits, remote, named=reranker == "remote")
-        if reranker == "none":
-            job.tell(("Reranking was turned off for this question.",))
-        result = SearchResult(
-            query=question,
-            collection=collection,
-            retrieved=hits,
-            reranked=reranked,
-            stages=job.watch.stages,
-            total_s=job.watch.elapsed_s,
-            embedder=embedder.info,
-            reranker=job.scored_by,
-            notices=tuple(job.notices),
-        )
+            reranked = self._rerank_there(asked, hits, remote, named=reranker == "remote")
+        result = asked.result(collection, embedder, retrieved=hits, reranked=reranked)
         self._seen(result.stages)
         return result
 
@@ -155,27 +139,27 @@ class Pipeline:
         The local one reads at most `max_tokens` tokens of each passage, and with `must_fit` refuses what it
         cannot read whole (TooLongError). Raises as `search` does.
         """
-        job = _Job(checked_query(query), watch or Stopwatch(), pulse)
+        asked = Inquiry(checked_query(query), watch or Stopwatch(), pulse)
         there = self._remote_for("remote") if remote else None
         if there is not None:
             with self.remote_gate.turn(pulse), self._failures_seen():
-                job.watch.since_last("queue")
-                scores = there.score(job.question, passages, watch=job.watch, pulse=pulse)
-            job.scored_by = there.info
+                asked.watch.since_last("queue")
+                scores = there.score(asked.question, passages, watch=asked.watch, pulse=pulse)
+            asked.scored_by = there.info
             if max_tokens is not None:
-                job.tell(("The limit on tokens was not passed on: the remote reranker has its own.",))
+                asked.tell(("The limit on tokens was not passed on: the remote reranker has its own.",))
         else:
-            with self.gate.turn(pulse), self._local(job) as local:
-                job.watch.since_last("queue")
+            with self.gate.turn(pulse), self._local(asked) as local:
+                asked.watch.since_last("queue")
                 scores = local.score(
-                    job.question,
+                    asked.question,
                     passages,
-                    watch=job.watch,
+                    watch=asked.watch,
                     pulse=pulse,
                     max_tokens=max_tokens,
                     must_fit=must_fit,
                 )
-        scored = Scored(scores, job.watch.stages, job.watch.elapsed_s, job.info, tuple(job.notices))
+        scored = asked.scored(scores)
         self._seen(scored.stages)
         return scored
 
@@ -185,28 +169,39 @@ class Pipeline:
             raise QueryError("There is no remote reranker: set MODAL_RERANK_URL and start again.")
         return self.remote if choice == "remote" or (choice == "preferred" and self._prefers_remote) else None
 
-    def _rerank_here(self, job: "_Job", hits: Sequence[Hit]) -> tuple[RerankedHit, ...]:
-        with self._local(job) as local:
-            return local.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
+    def _retrieve(
+        self, asked: Inquiry, collection: str, document_id: str | None, *, k: int
+    ) -> tuple[tuple[Hit, ...], ModelInfo]:
+        """Return the at most `k` hits, and which embedder found them; tell what there is to say."""
+        searcher = self._searcher(collection, document_id, asked.watch)
+        embedder = searcher.embedder
+        hits = retrieve(asked.question, embedder=embedder, nearest=searcher.nearest, k=k, watch=asked.watch)
+        asked.tell(self._standing_for("embed"))
+        asked.tell_unread("retriever", embedder.query_tokens_unread(asked.question))
+        return hits, embedder.info
+
+    def _rerank_here(self, asked: Inquiry, hits: Sequence[Hit]) -> tuple[RerankedHit, ...]:
+        with self._local(asked) as local:
+            return local.rerank(asked.question, hits, watch=asked.watch, pulse=asked.pulse)
 
     def _rerank_there(
-        self, job: "_Job", hits: Sequence[Hit], remote: Scorer, *, named: bool
+        self, asked: Inquiry, hits: Sequence[Hit], remote: Scorer, *, named: bool
     ) -> tuple[RerankedHit, ...]:
         try:
-            with job.waiting(self.remote_gate), self._failures_seen():
-                reranked = remote.rerank(job.question, hits, watch=job.watch, pulse=job.pulse)
+            with asked.waiting(self.remote_gate), self._failures_seen():
+                reranked = remote.rerank(asked.question, hits, watch=asked.watch, pulse=asked.pulse)
         except RemoteError as exc:
             if named:
                 raise
-            with job.waiting(self.gate):
-                reranked = self._rerank_here(job, hits)
-            job.tell((fell_back(job.info.id, because=exc),))
+            with asked.waiting(self.gate):
+                reranked = self._rerank_here(asked, hits)
+            asked.tell((fell_back(asked.info.id, because=exc),))
         else:
-            job.scored_by = remote.info
+            asked.scored_by = remote.info
         return reranked
 
     @contextmanager
-    def _local(self, job: "_Job") -> Iterator[Reranker]:
+    def _local(self, asked: Inquiry) -> Iterator[Reranker]:
         """Keep the local reranker in use, and in memory, while the body runs; tell what there is to say."""
         with self._changing:
             reranker = self._reranker
@@ -219,9 +214,9 @@ class Pipeline:
                 self._users[reranker] -= 1
                 self._users += Counter()  # forgets who is used by nobody
                 self._changing.notify_all()
-        job.scored_by = reranker.info
-        job.tell(standing)
-        job.tell(_cut("reranker", reranker.query_tokens_unread(job.question)))
+        asked.scored_by = reranker.info
+        asked.tell(standing)
+        asked.tell_unread("reranker", reranker.query_tokens_unread(asked.question))
 
     @contextmanager
     def _failures_seen(self) -> Iterator[None]:
@@ -245,35 +240,3 @@ class Pipeline:
     def _seen(self, stages: Sequence[StageTime]) -> None:
         if self._observe:
             self._observe(stages)
-
-
-class _Job:
-    """One question on its way: what was asked, and what there is to say about it."""
-
-    def __init__(self, question: str, watch: Stopwatch, pulse: Pulse | None) -> None:
-        self.question, self.watch, self.pulse = question, watch, pulse
-        self.scored_by: ModelInfo | None = None
-        self.notices: list[str] = []
-
-    @property
-    def info(self) -> ModelInfo:
-        """Which reranker has scored it."""
-        if self.scored_by is None:
-            raise RuntimeError("nothing has been scored yet")
-        return self.scored_by
-
-    def tell(self, notices: Sequence[str]) -> None:
-        self.notices += notices
-
-    @contextmanager
-    def waiting(self, gate: Gate) -> Iterator[None]:
-        """Have a further turn at `gate`; a wait for it is another stage `queue`."""
-        before = self.watch.elapsed_s
-        with gate.turn(self.pulse) as waited:
-            if waited:
-                self.watch.note("queue", self.watch.elapsed_s - before)
-            yield
-
-
-def _cut(reader: str, unread: int) -> tuple[str, ...]:
-    return (question_cut(reader, unread),) if unread else ()

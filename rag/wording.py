@@ -112,8 +112,7 @@ def busy(waiting: int, *, retry_after_s: int, earlier: bool) -> str:
 
 def named(model: ModelInfo) -> str:
     """Return a model's id, and where it is if it is a remote one."""
-    # Its backend ends with the host.
-    return f"{model.id} at {model.backend.rpartition(' at ')[2]}" if is_remote(model) else model.id
+    return f"{model.id} at {_host(model)}" if is_remote(model) else model.id
 
 
 def reranker_label(model: ModelInfo) -> str:
@@ -121,8 +120,12 @@ def reranker_label(model: ModelInfo) -> str:
     short = model.id.rpartition("/")[2]
     if not is_remote(model):
         return f"{short} (local)"
-    # This id says that the settings name no model. Then the host says more; the backend ends with it.
-    return f"{model.backend.rpartition(' at ')[2] if model.id == 'remote' else short} (remote)"
+    # This id says that the settings name no model. Then the host says more.
+    return f"{_host(model) if model.id == 'remote' else short} (remote)"
+
+
+def _host(remote: ModelInfo) -> str:
+    return remote.backend.rpartition(" at ")[2]  # it ends with the host
 
 
 def is_remote(model: ModelInfo) -> bool:

@@ -41,3 +41,12 @@ def test_as_many_levels_as_may_be_and_none_more(value: Any, over: int, only_asci
     else:
         with pytest.raises(RefusedError, match=f"deeper than {MAX_JSON_DEPTH} levels"):
             decoded(body, Fields)
+
+
+def test_so_many_lists_and_objects_and_none_more() -> None:
+    def holding(lists: int) -> bytes:  # within the object and the list around them
+        return json.dumps({"name": "read", "unknown": [[]] * (lists - 2)}).encode()
+
+    assert decoded(holding(50_000), Fields).name == "read"
+    with pytest.raises(RefusedError, match="more than 50,000 lists and objects"):
+        decoded(holding(50_001), Fields)

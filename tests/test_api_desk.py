@@ -198,6 +198,24 @@ def test_a_fault_is_told_in_the_routes_own_shape_and_raised_for_the_log() -> Non
     assert "secret" not in str(told)
 
 
+def test_an_answer_that_cannot_be_sent_is_followed_by_no_other() -> None:
+    async def answer(_request: Request) -> Response:
+        return Response("baked")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            raise ConnectionResetError
+
+    resource = Resource("/rerank", {"POST": Operation("answer", answer, "")}, access=Access())
+    asked = request(b"")
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(resource(asked.scope, asked.receive, send))
+    assert [message.get("status") for message in sent] == [200, None]
+
+
 def test_threads_enough_for_all_who_may_wait(service: Service) -> None:
     desk, both = Desk(lambda: service), threading.Barrier(33)
 

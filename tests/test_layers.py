@@ -37,7 +37,9 @@ LAYERS = (
     ("rag.embed", "rag.index", "rag.retrieve", "rag.rerank", "rag.remote", "rag.answer"),
     (
         "rag.pipeline",
+        "rag.inquiry",
         "rag.library",
+        "rag.ingest",
         "rag.embedders",
         "rag.reembed",
         "rag.jobs",

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
 from rag.api.errors import RefusedError, shutting_down
-from rag.api.limits import BODY_PATIENCE_S, LEAST_BYTES_PER_S, MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_PASSAGES
+from rag.api.limits import BODY_PATIENCE_S, LEAST_BYTES_PER_S, MAX_BODY_BYTES, MAX_JSON_DEPTH
 
 T = TypeVar("T")
 
@@ -102,21 +102,24 @@ def _announced_bytes(request: Request) -> int:
     return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
-def decoded(body: bytes, fields: type[T]) -> T:
+# From what msgspec says of a value, the refusal that a route has words of its own for; None for any other.
+Explain = Callable[[str], RefusedError | None]
+
+
+def decoded(body: bytes, fields: type[T], *, explain: Explain | None = None) -> T:
     """Return the `fields` that `body` holds; unknown ones are ignored."""
-    too_deep = RefusedError(422, "too_deep", f"The JSON is nested deeper than {MAX_JSON_DEPTH} levels.")
+    message = (
+        f"The JSON is nested deeper than {MAX_JSON_DEPTH} levels, or has more than {_MAX_BRACKETS // 2:,} "
+        "lists and objects."
+    )
+    too_deep = RefusedError(422, "too_deep", message)
     try:
         value = msgspec.json.decode(body, type=fields)
     except RecursionError as exc:
         raise too_deep from exc
     except msgspec.ValidationError as exc:
-        if "`array` of length <=" in str(exc):  # clients split at a 413
-            message = f"At most {MAX_PASSAGES:,} texts can be reranked at once, found more."
-            raise RefusedError(413, "too_large", message) from exc
-        if "`array` of length >=" in str(exc):
-            message = "There is nothing to rerank: expected one text or more, found none."
-            raise RefusedError(400, "empty", message) from exc
-        raise RefusedError(422, "invalid", _sentence(exc, fields)) from exc
+        explained = explain(str(exc)) if explain else None
+        raise explained or RefusedError(422, "invalid", _sentence(exc, fields)) from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         half = " Half a surrogate pair is no character." if b"\\ud" in body.lower() else ""
         raise RefusedError(400, "malformed", f"The body is not JSON in UTF-8: {exc}.{half}") from exc
@@ -138,7 +141,7 @@ def _sentence(exc: msgspec.ValidationError, fields: object) -> str:
 
 
 def _is_shallow(body: bytes) -> bool:
-    """Return whether `body`, which is JSON, is nested no deeper than it may be."""
+    """Return whether `body`, which is JSON, is nested no deeper, and has no more brackets, than it may."""
     brackets = _brackets(body)
     if len(brackets) > _MAX_BRACKETS:
         return False

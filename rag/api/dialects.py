@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from rag.api.errors import RefusedError
 from rag.api.limits import MAX_MODEL_CHARS, MAX_PASSAGE_CHARS, MAX_PASSAGES
 from rag.api.schemas import Query, timings_ms
 from rag.config import RERANKER_REMOTE
@@ -142,6 +143,17 @@ class TeiRank(Struct):
     index: int
     score: float
     text: str | UnsetType = UNSET
+
+
+def miscounted(problem: str) -> RefusedError | None:
+    """Return the refusal of no texts or too many, where that is msgspec's `problem` with a body."""
+    if "`array` of length <=" in problem:  # clients split at a 413
+        message = f"At most {MAX_PASSAGES:,} texts can be reranked at once, found more."
+        return RefusedError(413, "too_large", message)
+    if "`array` of length >=" in problem:
+        message = "There is nothing to rerank: expected one text or more, found none."
+        return RefusedError(400, "empty", message)
+    return None
 
 
 def texts_of(documents: Sequence[str | TextObject]) -> list[str]:

@@ -126,13 +126,14 @@ class Resource:
         request = Request(scope, receive)
         began, status = time.perf_counter(), 500
         try:
-            response = await self._answer(request)
+            try:
+                response = await self._answer(request)
+            except Exception:
+                # Raised again for the server's log, which says more than whoever asked may know.
+                await json_answer(self.shape(500, "internal", INTERNAL), status=500)(scope, receive, send)
+                raise
             status = response.status_code
             await response(scope, receive, send)
-        except Exception:
-            # Raised again for the server's log, which says more than whoever asked may know.
-            await json_answer(self.shape(500, "internal", INTERNAL), status=500)(scope, receive, send)
-            raise
         finally:
             if self._observe:
                 # Any word may stand where a method should, but not each is worth a figure of its own.

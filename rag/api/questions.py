@@ -7,8 +7,8 @@ from rag.api.body import decoded, require_json
 from rag.api.desk import Desk
 from rag.api.errors import RefusedError
 from rag.api.http import Operation, json_answer
-from rag.api.schemas import QueryAnswer, QueryRequest, collection_or_default, search_body
-from rag.config import RERANKER_NONE, RERANKER_REMOTE, RerankerChoice
+from rag.api.schemas import QueryAnswer, QueryRequest, search_body
+from rag.config import DEFAULT_COLLECTION, RERANKER_NONE, RERANKER_REMOTE, RerankerChoice, reranker_choice
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
@@ -40,7 +40,7 @@ def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> Qu
     settings = service.settings
     result = service.pipeline.search(
         asked.query,
-        collection=collection_or_default(asked.collection),
+        collection=asked.collection or DEFAULT_COLLECTION,
         retrieve_k=asked.retrieve_k or settings.retrieve_k,
         reranker=_choice(asked.reranker, service),
         document_id=asked.document_id,
@@ -51,16 +51,10 @@ def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> Qu
 
 
 def _choice(name: str | None, service: Service) -> RerankerChoice:
-    """Return which reranker `name` means: both words, or the id of the one that is in memory."""
-    if name is None:
-        return "preferred"
-    if name == RERANKER_NONE:
-        return "none"
-    if name == RERANKER_REMOTE:
-        return "remote"
-    local = service.reranker.info.id
-    if name != local:
+    """Return which reranker `name` means; an id must be that of the one in memory."""
+    choice, local = reranker_choice(name), service.reranker.info.id
+    if choice == "local" and name != local:
         remote = f"{RERANKER_REMOTE}, " if service.pipeline.remote else ""
         message = f"'reranker' must be one of {local}, {remote}{RERANKER_NONE}, found {name!r}."
         raise RefusedError(422, "invalid", message)
-    return "local"
+    return choice

@@ -18,6 +18,7 @@ from rag.api.dialects import (
     TeiRequest,
     cohere_answer,
     jina_answer,
+    miscounted,
     tei_answer,
     texts_of,
     timing_headers,
@@ -32,7 +33,6 @@ from rag.timing import Pulse, Stopwatch
 _REFUSES = (400, 413, 415, 422, 503)
 _Answer = tuple[object, Scored]
 _Rerank = Callable[[Service, bytes, Stopwatch, Pulse], _Answer]
-
 
 _ABSENT = Raw(b"null")
 
@@ -103,37 +103,39 @@ def _here(rerank: _Rerank, service: Service, body: bytes, watch: Stopwatch, puls
 
 
 def _cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
-    asked = decoded(body, CohereRequest)
-    texts = texts_of(asked.documents)
-    scored = service.pipeline.score(
-        asked.query,
-        texts,
-        remote=asked.model == RERANKER_REMOTE,
-        max_tokens=asked.max_tokens_per_doc,
-        watch=watch,
-        pulse=pulse,
-    )
+    asked = decoded(body, CohereRequest, explain=miscounted)
+    scored = _scored(service, asked, asked.max_tokens_per_doc, watch, pulse)
     return cohere_answer(asked, scored), scored
 
 
 def _jina(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
-    asked = decoded(body, JinaRequest)
-    scored = service.pipeline.score(
+    asked = decoded(body, JinaRequest, explain=miscounted)
+    scored = _scored(service, asked, asked.max_doc_length, watch, pulse)
+    return jina_answer(asked, scored), scored
+
+
+def _scored(
+    service: Service,
+    asked: CohereRequest | JinaRequest,
+    max_tokens: int | None,
+    watch: Stopwatch,
+    pulse: Pulse,
+) -> Scored:
+    return service.pipeline.score(
         asked.query,
         texts_of(asked.documents),
         remote=asked.model == RERANKER_REMOTE,
-        max_tokens=asked.max_doc_length,
+        max_tokens=max_tokens,
         watch=watch,
         pulse=pulse,
     )
-    return jina_answer(asked, scored), scored
 
 
 def _tei_or_cohere(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> _Answer:
     either = decoded(body, _Either)
     if either.texts == _ABSENT and either.documents != _ABSENT:
         return _cohere(service, body, watch, pulse)
-    asked = decoded(body, TeiRequest)
+    asked = decoded(body, TeiRequest, explain=miscounted)
     scored = service.pipeline.score(
         asked.query,
         asked.texts,

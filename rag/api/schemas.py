@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from rag.api.limits import MAX_ID_CHARS, MAX_MODEL_CHARS
-from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K
+from rag.config import MAX_RETRIEVE_K
 from rag.names import MAX_COLLECTION_CHARS
 from rag.question import MAX_QUERY_CHARS
 from rag.records import DocumentInfo, FileOutcome, Hit, ModelInfo, RerankedHit, SearchResult, StageTime
@@ -194,11 +194,6 @@ def timings_ms(stages: tuple[StageTime, ...], total_s: float) -> dict[str, float
 def models_body(embedder: ModelInfo, reranker: ModelInfo | None) -> Models:
     """Return which models answered."""
     return Models(_model(embedder), _model(reranker) if reranker else None)
-
-
-def collection_or_default(name: str | None) -> str:
-    """Return the collection that a request names, or the one that it leaves to us."""
-    return name or DEFAULT_COLLECTION
 
 
 def _model(info: ModelInfo) -> Model:

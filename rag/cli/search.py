@@ -6,7 +6,7 @@ from msgspec import to_builtins
 
 from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
-from rag.config import RerankerChoice
+from rag.config import reranker_choice
 from rag.records import Passage, SearchResult
 from rag.service import build
 from rag.wording import milliseconds, stage_counts, stage_marks, summary
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
             args.query,
             collection=args.collection,
             retrieve_k=settings.retrieve_k,
-            reranker=_choice(args.reranker),
+            reranker=reranker_choice(args.reranker),
         )
     finally:
         service.close()
@@ -41,18 +41,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(result, settings.top_k)))
     return 0
-
-
-def _choice(name: str | None) -> RerankerChoice:
-    match name:
-        case None:
-            return "preferred"
-        case "none":
-            return "none"
-        case "remote":
-            return "remote"
-        case _:
-            return "local"
 
 
 def _lines(result: SearchResult, top_k: int) -> list[str]:

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 # Set once the server has been told to end.
 stopping = threading.Event()
 
+_building = threading.Lock()
+
 
 # The spinner would need a page to be drawn on; the lifespan and the routes have none.
 @st.cache_resource(show_spinner=False)
@@ -29,9 +31,6 @@ def _service(settings: Settings) -> Service:
     # Any visitor's browser can tell Streamlit to clear its caches: the service below is still there then.
     with _building:
         return _built(settings)
-
-
-_building = threading.Lock()
 
 
 @cache
