@@ -11,9 +11,13 @@ RagError
 │   ├── UnsupportedTypeError   a type that no parser reads
 │   ├── EmptyDocumentError     nothing in it
 │   ├── NoTextLayerError       a scan: pages without text
-│   ├── PasswordNeededError    encrypted
+│   ├── PasswordNeededError    encrypted, and its password missing or wrong
 │   ├── DamagedDocumentError   its parser could not read it
-│   └── TooLargeError          over the upload limit
+│   ├── WrongTypeError         it is not what its name says, nor anything that could be read instead
+│   ├── TooLargeError          over the upload limit, or takes too much memory to read
+│   ├── TooManyPagesError      more pages than a document may have
+│   ├── ArchiveLimitError      an archive too deep, or with too much in it
+│   └── TookTooLongError       it could not be read within the time that a file has
 ├── LibraryError           the library cannot be opened, read or written
 │   └── NotFoundError          it holds no such collection or document
 ├── QueryError             a question or its parameters cannot be used
@@ -27,6 +31,8 @@ evidence, for callers who want to react rather than print.
 """
 
 from pathlib import Path
+
+from rag.records import Reason
 
 
 class RagError(Exception):
@@ -76,31 +82,69 @@ class ExportError(ModelError):
 
 
 class DocumentError(RagError):
-    """One file cannot be ingested; the others still can."""
+    """One file cannot be ingested; the others still can. `reason` is the same in a word, for programs."""
+
+    reason: Reason = "not_read"
 
 
 class UnsupportedTypeError(DocumentError):
     """A file has a type that no parser reads."""
 
+    reason: Reason = "unsupported"
+
 
 class EmptyDocumentError(DocumentError):
     """A file has nothing in it to index."""
+
+    reason: Reason = "empty"
 
 
 class NoTextLayerError(DocumentError):
     """A PDF has pages, but no text on them."""
 
+    reason: Reason = "no_text_layer"
+
 
 class PasswordNeededError(DocumentError):
     """A file is encrypted and cannot be opened without its password."""
+
+    reason: Reason = "password_needed"
 
 
 class DamagedDocumentError(DocumentError):
     """A file is not readable as what its name says."""
 
+    reason: Reason = "damaged"
+
+
+class WrongTypeError(DocumentError):
+    """A file is not what its name says, nor anything that could be read instead."""
+
+    reason: Reason = "not_what_it_says"
+
 
 class TooLargeError(DocumentError):
-    """A file is larger than the upload limit."""
+    """A file is larger than the upload limit, or takes too much memory to read."""
+
+    reason: Reason = "too_large"
+
+
+class TooManyPagesError(DocumentError):
+    """A document has more pages than one may have."""
+
+    reason: Reason = "too_many_pages"
+
+
+class ArchiveLimitError(DocumentError):
+    """An archive is nested too deep, or holds too many or too large files."""
+
+    reason: Reason = "archive_limits"
+
+
+class TookTooLongError(DocumentError):
+    """A file could not be read within the time that one has."""
+
+    reason: Reason = "took_too_long"
 
 
 class LibraryError(RagError):

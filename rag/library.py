@@ -2,45 +2,25 @@
 
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chunk import split
 from rag.embed import Embedder
 from rag.embedders import Embedders
-from rag.errors import DocumentError, LibraryError, ModelError, NotFoundError, TooLargeError
+from rag.errors import LibraryError, ModelError, NotFoundError
 from rag.index import VectorIndex
+from rag.ingest import Ingestion, OnOutcome, OnProgress, SourceFile
 from rag.live_index import LiveIndexes
-from rag.names import check_collection_name, file_name, free_name
-from rag.parse import parse
-from rag.records import Chunk, Document, DocumentInfo, FileOutcome, FileStatus, Passage
+from rag.names import check_collection_name
+from rag.records import DocumentInfo, FileOutcome, Passage
 from rag.retrieve import Nearest
 from rag.store import EmbedderRef, Store
-from rag.wording import counted
-
-_EMBED_BLOCK = 16  # chunks between two reports of progress
-
-# (file name, chunks embedded, chunks in all); both 0 when the file's turn begins
-MAX_DOCUMENT_CHARS = 5_000_000  # some 2,500 pages; its tokens take 600 MB of memory meanwhile
-
-OnProgress = Callable[[str, int, int], None]
-OnOutcome = Callable[[FileOutcome], None]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file on its way in. `read` is called once, when its turn comes, and may raise OSError."""
-
-    name: str
-    size_bytes: int
-    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +45,11 @@ class Library:
         self.store = store
         self.embedders = embedders
         self.ingesting = threading.Lock()
-        self._max_file_bytes = max_file_bytes
         self._indexes = LiveIndexes(store, home / "index")
         self._searching = threading.Lock()
+        self._ingestion = Ingestion(
+            store, embedder=self.embedder, settling=self._searching, max_file_bytes=max_file_bytes
+        )
 
     def collections(self) -> tuple[str, ...]:
         """Return the names of the collections, sorted."""
@@ -123,67 +105,13 @@ class Library:
         for file in files:
             taken = {outcome.document for outcome in outcomes}
             with self.ingesting:
-                outcomes.append(self._ingest_one(file, collection, taken, on_progress))
+                outcomes.append(self._ingestion.add(file, collection, taken, on_progress))
             if on_outcome:
                 on_outcome(outcomes[-1])
         if collection in self.collections():
             self.searcher(collection)
             self.save_index(collection)
         return tuple(outcomes)
-
-    def _ingest_one(
-        self, file: SourceFile, collection: str, taken: set[str | None], on_progress: OnProgress | None
-    ) -> FileOutcome:
-        name = file_name(file.name)
-        if on_progress:
-            on_progress(name, 0, 0)
-        try:
-            data = self._read(file, name)
-            document_id = sha256(data).hexdigest()
-            if held_as := self.store.name_of(collection, document_id):
-                return self._unchanged(name, held_as, collection, document_id)
-            document = parse(free_name(name, taken), data)
-            _check_length(name, document.text)
-            embedder = self.embedder(collection)
-            chunks = split(document, embedder.offsets, room=embedder.passage_room)
-            vectors = _embed(embedder, document.name, chunks, on_progress)
-            with self._searching:  # a search that has found the older version still gets to read it
-                status = self.store.put_document(
-                    collection,
-                    document,
-                    size_bytes=len(data),
-                    chunks=chunks,
-                    vectors=vectors,
-                    embedder=embedder.info,
-                )
-        except (DocumentError, LibraryError) as exc:
-            return FileOutcome(name, "failed", str(exc))
-        if status == "unchanged":  # another process was faster, perhaps under another name
-            held_as = self.store.name_of(collection, document_id) or name
-            return self._unchanged(name, held_as, collection, document_id)
-        return _ingested(name, document, len(chunks), status)
-
-    def _read(self, file: SourceFile, name: str) -> bytes:
-        self._check_size(name, file.size_bytes)
-        try:
-            data = file.read()
-        except OSError as exc:
-            raise DocumentError(f"{name} could not be read: {exc.strerror or exc}.") from exc
-        self._check_size(name, len(data))
-        return data
-
-    def _check_size(self, name: str, n_bytes: int) -> None:
-        if n_bytes > self._max_file_bytes:
-            raise TooLargeError(
-                f"{name} has {n_bytes / 1e6:.1f} MB; the limit is {self._max_file_bytes / 1e6:.0f} MB "
-                "(RAG_MAX_UPLOAD_MB). Split it, or raise the limit."
-            )
-
-    def _unchanged(self, name: str, held_as: str, collection: str, document_id: str) -> FileOutcome:
-        known_as = "" if held_as == name else f" as {held_as}"
-        chunks = len(self.store.chunk_keys(collection, document_id=document_id))
-        message = f"{name} is already there{known_as}."
-        return FileOutcome(name, "unchanged", message, document_id, held_as, chunks=chunks)
 
     def delete(self, document_id: str, *, collection: str) -> str:
         """Delete a document and return its name. Raises NotFoundError when it is not there."""
@@ -269,32 +197,3 @@ class Library:
         if name is None:
             raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
         return name
-
-
-def _check_length(name: str, text: str) -> None:
-    if len(text) > MAX_DOCUMENT_CHARS:
-        raise TooLargeError(
-            f"{name} holds {len(text):,} characters of text; at most {MAX_DOCUMENT_CHARS:,} fit one "
-            "document. Split it."
-        )
-
-
-def _embed(
-    embedder: Embedder, name: str, chunks: Sequence[Chunk], on_progress: OnProgress | None
-) -> NDArray[np.float32]:
-    vectors = np.empty((len(chunks), embedder.dim), dtype=np.float32)
-    for at in range(0, len(chunks), _EMBED_BLOCK):
-        block = chunks[at : at + _EMBED_BLOCK]
-        vectors[at : at + len(block)] = embedder.embed_passages([c.text for c in block]).vectors
-        if on_progress:
-            on_progress(name, at + len(block), len(chunks))
-    return vectors
-
-
-def _ingested(name: str, document: Document, n_chunks: int, status: FileStatus) -> FileOutcome:
-    n_pages = len(document.pages)
-    size = ([counted(n_pages, "page")] if n_pages else []) + [counted(n_chunks, "chunk")]
-    notes = f", kept as {document.name}" if document.name != name else ""
-    notes += ", in place of the older version" if status == "replaced" else ""
-    message = f"{name}: {', '.join(size)}{notes}."
-    return FileOutcome(name, status, message, document.id, document.name, n_pages, n_chunks)

@@ -68,6 +68,44 @@ _VECTORS_BY_SEVERAL_EMBEDDERS = (
     "ALTER TABLE vectors_by_model RENAME TO vectors",
 )
 
+# A collection that is another's trash holds what was deleted from it, whole: to undo is to move it back.
+_WHAT_A_LIBRARY_PAGE_SHOWS = (
+    "ALTER TABLE collections ADD COLUMN trash_of INTEGER REFERENCES collections(key) ON DELETE CASCADE",
+    "ALTER TABLE collections ADD COLUMN chunk_target INTEGER NOT NULL DEFAULT 220",  # tokens
+    "ALTER TABLE collections ADD COLUMN chunk_overlap INTEGER NOT NULL DEFAULT 40",
+    "ALTER TABLE documents ADD COLUMN language TEXT",  # ISO 639-1
+    "ALTER TABLE documents ADD COLUMN encoding TEXT",
+    "ALTER TABLE documents ADD COLUMN page_count INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE documents ADD COLUMN unreadable TEXT NOT NULL DEFAULT '[]'",  # a JSON array of page numbers
+    "ALTER TABLE documents ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'",  # a JSON array of sentences
+    "ALTER TABLE documents ADD COLUMN headings TEXT",  # JSON [[level, title, start], …]; NULL: not kept yet
+    "ALTER TABLE documents ADD COLUMN chunk_target INTEGER NOT NULL DEFAULT 220",  # that its chunks have
+    "ALTER TABLE documents ADD COLUMN chunk_overlap INTEGER NOT NULL DEFAULT 40",
+    "UPDATE documents SET page_count = (SELECT count(*) FROM pages WHERE document = documents.key)",
+    """CREATE TABLE originals (
+        document INTEGER PRIMARY KEY REFERENCES documents(key) ON DELETE CASCADE,
+        data BLOB NOT NULL  -- the file as it was added; kept where its pages can be shown as images
+    )""",
+    """CREATE TABLE unfinished (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection TEXT NOT NULL,
+        name TEXT NOT NULL,
+        owner TEXT NOT NULL,  -- whose lock tells whether its ingestion still runs
+        began_at TEXT NOT NULL
+    )""",
+    """CREATE TABLE judgments (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
+        query TEXT NOT NULL,
+        sha256 TEXT NOT NULL,  -- of the document, which may be deleted and come back
+        start INTEGER NOT NULL,
+        end INTEGER NOT NULL,
+        grade INTEGER NOT NULL,
+        judged_at TEXT NOT NULL,
+        UNIQUE (collection, query, sha256, start, end)
+    )""",
+)
+
 
 def m001_documents_chunks_vectors(db: sqlite3.Connection) -> None:
     """Collections of documents, their pages, chunks and vectors.
@@ -84,9 +122,16 @@ def m002_vectors_by_several_embedders(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m003_what_a_library_page_shows(db: sqlite3.Connection) -> None:
+    """A collection's chunk size and trash; a document's language, encoding and original; judgments."""
+    for statement in _WHAT_A_LIBRARY_PAGE_SHOWS:
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_documents_chunks_vectors,
     m002_vectors_by_several_embedders,
+    m003_what_a_library_page_shows,
 )
 
 

@@ -6,10 +6,27 @@ from typing import Literal
 
 FileStatus = Literal["added", "replaced", "unchanged", "failed"]
 
+# Why a file was not added, or not all of it ("partly_unreadable"). Each has a sentence of its own.
+Reason = Literal[
+    "password_needed",
+    "no_text_layer",
+    "partly_unreadable",
+    "damaged",
+    "not_what_it_says",
+    "empty",
+    "too_large",
+    "too_many_pages",
+    "archive_limits",
+    "took_too_long",
+    "unsupported",
+    "not_read",
+    "not_stored",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a document: `text[start:end]` is its text; numbers start at 1."""
+    """A page, slide or sheet of a document: `text[start:end]` is its text; numbers start at 1."""
 
     number: int
     start: int
@@ -29,7 +46,10 @@ class Heading:
 class Document:
     """A parsed file. `id` is the sha256 of its bytes, in hex; `text` is NFC, control characters gone.
 
-    Pages and headings are in order of `start`; formats without pages have none.
+    Pages and headings are in order of `start`; formats without pages have none. `page_count` counts the
+    pages without text too, and `unreadable` are those that could not be read, ascending. `encoding` is
+    that of a text file, a guess where `notes` say so; `language` is ISO 639-1, None where it is not sure.
+    `notes` are sentences for the person who added the file.
     """
 
     id: str
@@ -38,6 +58,22 @@ class Document:
     text: str
     pages: tuple[Page, ...] = ()
     headings: tuple[Heading, ...] = ()
+    page_count: int = 0
+    unreadable: tuple[int, ...] = ()
+    encoding: str | None = None
+    language: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How long a collection's chunks are: about `target` tokens, with up to `overlap` of the one before."""
+
+    target: int = 220
+    overlap: int = 40
+
+
+DEFAULT_CHUNKING = Chunking()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +95,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk as a search finds it: with an id of its own and the name of its document."""
+    """A chunk as a search finds it: with an id of its own, and its document's name, kind and language."""
 
     chunk_id: str
     document_id: str
@@ -69,6 +105,8 @@ class Passage:
     end: int
     page: int | None = None
     headings: tuple[str, ...] = ()
+    kind: str = ""
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +244,9 @@ class Scored:
 class FileOutcome:
     """What became of one file. `message` is a sentence for the person who dropped it.
 
-    `document` is the name under which the library holds it, None when it failed.
+    `document` is the name under which the library holds it, None when it failed. `reason` says in a word
+    why it failed, or that a part of it could not be read. A file of records, such as a JSONL file, is as
+    many `documents`; then `document_id` and `document` are None.
     """
 
     name: str
@@ -216,11 +256,19 @@ class FileOutcome:
     document: str | None = None
     pages: int = 0
     chunks: int = 0
+    reason: Reason | None = None
+    language: str | None = None
+    encoding: str | None = None
+    documents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """A document of a collection, as a list shows it. `added_at` is ISO 8601, UTC."""
+    """A document of a collection, as a list shows it. `added_at` is ISO 8601, UTC.
+
+    `pages` counts its pages, slides or sheets, those without text too. `notes` are what the person who
+    added it was told. `has_original` says whether its pages can be shown as images.
+    """
 
     id: str
     name: str
@@ -229,3 +277,22 @@ class DocumentInfo:
     pages: int
     chunks: int
     added_at: str
+    language: str | None = None
+    encoding: str | None = None
+    notes: tuple[str, ...] = ()
+    chunking: Chunking = DEFAULT_CHUNKING
+    has_original: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """How well a span of a document answers a question, 0 (not at all) to 3 (fully).
+
+    It belongs to the span, not to a chunk: however the document is cut, it stays where it was made.
+    """
+
+    query: str
+    document_id: str
+    start: int
+    end: int
+    grade: int

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 
 SAMPLE_COLLECTION = "sample"
 _DATA = Path(__file__).resolve().parents[1] / "data"

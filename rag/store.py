@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from rag.database import Connection, Database, Row, sole_holder
 from rag.errors import LibraryError, NotFoundError
-from rag.records import Chunk, Document, DocumentInfo, FileStatus, ModelInfo, Passage
+from rag.records import (
+    DEFAULT_CHUNKING,
+    Chunk,
+    Chunking,
+    Document,
+    DocumentInfo,
+    FileStatus,
+    ModelInfo,
+    Passage,
+)
 from rag.vectors import VectorTable
 
 _DELETED_MEANWHILE = "A document was deleted while it was being searched. Ask again."
@@ -93,14 +102,15 @@ class Store:
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
         """Return the collection's documents, in order of name."""
         rows = self._db.read(
-            """SELECT d.sha256, d.name, d.kind, d.size_bytes,
-                      (SELECT count(*) FROM pages WHERE document = d.key),
-                      (SELECT count(*) FROM chunks WHERE document = d.key), d.added_at
+            """SELECT d.sha256, d.name, d.kind, d.size_bytes, d.page_count,
+                      (SELECT count(*) FROM chunks WHERE document = d.key), d.added_at, d.language,
+                      d.encoding, d.notes, d.chunk_target, d.chunk_overlap,
+                      EXISTS (SELECT 1 FROM originals WHERE document = d.key)
                FROM documents d JOIN collections c ON c.key = d.collection
                WHERE c.name = ? ORDER BY d.name""",
             collection,
         )
-        return tuple(DocumentInfo(*row) for row in rows)
+        return tuple(_document_info(row) for row in rows)
 
     def name_of(self, collection: str, document_id: str) -> str | None:
         """Return the name under which the collection holds the document, None when it does not."""
@@ -121,11 +131,14 @@ class Store:
         chunks: Sequence[Chunk],
         vectors: NDArray[np.float32],
         embedder: ModelInfo,
+        chunking: Chunking = DEFAULT_CHUNKING,
+        original: bytes | None = None,
     ) -> FileStatus:
         """Add `document`, in place of one of the same name, unless its bytes are there already.
 
         Return which of the three it was. `vectors` float32 [n_chunks, dim] are the chunks' own, made by
-        `embedder`. The first document's embedder is the collection's; LibraryError refuses any other, and
+        `embedder`; `chunking` is how long the chunks are. `original` is the file itself, where it is to be
+        kept. The first document's embedder is the collection's; LibraryError refuses any other, and
         vectors of another length.
         """
         with self._change(collection) as (db, key):
@@ -134,10 +147,20 @@ class Store:
             _claim(db, key, embedder)
             gone = db.execute("DELETE FROM documents WHERE collection = ? AND name = ?", (key, document.name))
             row = db.execute(
-                """INSERT INTO documents (collection, sha256, name, kind, size_bytes, text, added_at)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)""",
-                (key, document.id, document.name, document.kind, size_bytes, document.text, _now()),
+                """INSERT INTO documents (collection, sha256, name, kind, size_bytes, text, added_at,
+                       language, encoding, page_count, unreadable, notes, headings, chunk_target,
+                       chunk_overlap)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                (
+                    *(key, document.id, document.name, document.kind, size_bytes, document.text, _now()),
+                    *(document.language, document.encoding, document.page_count or len(document.pages)),
+                    *(_json(document.unreadable), _json(document.notes)),
+                    _json([(heading.level, heading.title, heading.start) for heading in document.headings]),
+                    *(chunking.target, chunking.overlap),
+                ),
             )
+            if original is not None:
+                db.execute("INSERT INTO originals VALUES (?, ?)", (row.lastrowid, original))
             db.executemany(
                 "INSERT INTO pages VALUES (?, ?, ?, ?)",
                 [(row.lastrowid, page.number, page.start, page.end) for page in document.pages],
@@ -176,11 +199,11 @@ class Store:
         Raises LibraryError when one has been deleted since.
         """
         rows = self._db.read_by_key(
-            """SELECT k.key, d.sha256, d.name, k.text, k.start, k.end, k.page, k.headings
+            """SELECT k.key, d.sha256, d.name, k.text, k.start, k.end, k.page, k.headings, d.kind, d.language
                FROM chunks k JOIN documents d ON d.key = k.document WHERE k.key""",
             keys,
         )
-        found = {row[0]: _passage(*row[1:]) for row in rows}
+        found = {row[0]: _passage(row[1:]) for row in rows}
         if len(found) != len(keys):
             raise LibraryError(_DELETED_MEANWHILE)
         return tuple(found[int(key)] for key in keys)
@@ -213,7 +236,7 @@ def _claim(db: Connection, key: int, embedder: ModelInfo) -> None:
 
 
 def _put_chunk(db: Connection, document: int | None, chunk: Chunk) -> int:
-    headings = json.dumps(chunk.headings, ensure_ascii=False)
+    headings = _json(chunk.headings)
     row = db.execute(
         """INSERT INTO chunks (document, start, end, text, tokens, page, headings)
            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING key""",
@@ -227,9 +250,14 @@ def _state(row: Row) -> CollectionState:
     return CollectionState(name, revision, EmbedderRef(embedder_id, fingerprint) if fingerprint else None)
 
 
-def _passage(
-    sha256: str, name: str, text: str, start: int, end: int, page: int | None, headings: str
-) -> Passage:
+def _document_info(row: Row) -> DocumentInfo:
+    *plain, notes, target, overlap, has_original = row
+    values = [*plain, tuple(json.loads(notes)), Chunking(target, overlap), bool(has_original)]
+    return DocumentInfo(*values)
+
+
+def _passage(row: Row) -> Passage:
+    sha256, name, text, start, end, page, headings, kind, language = row
     return Passage(
         chunk_id=f"{sha256[:16]}-{start}-{end}",
         document_id=sha256,
@@ -239,7 +267,13 @@ def _passage(
         end=end,
         page=page,
         headings=tuple(json.loads(headings)),
+        kind=kind,
+        language=language,
     )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _now() -> str:

@@ -1,6 +1,6 @@
 """Files on their way into a library, made from a name and a text."""
 
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 
 
 def text_file(name: str, text: str | bytes) -> SourceFile:

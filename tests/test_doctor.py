@@ -14,7 +14,8 @@ from rag.__main__ import main
 from rag.cli.doctor import lines
 from rag.config import RemoteSettings, Settings, usable_cores
 from rag.doctor import examine
-from rag.library import Library, SourceFile
+from rag.ingest import SourceFile
+from rag.library import Library
 from rag.machine.capacity import (
     BASE_BYTES,
     WORKING_BYTES_PER_THREAD,

@@ -24,7 +24,8 @@ from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.embed import Embedder
 from rag.embedders import Embedders
 from rag.errors import LibraryError, ModelError, NotFoundError
-from rag.library import MAX_DOCUMENT_CHARS, Library, SourceFile
+from rag.ingest import MAX_DOCUMENT_CHARS, SourceFile
+from rag.library import Library
 from rag.records import FileOutcome
 from rag.service import build, open_library
 from rag.store import EmbedderRef
@@ -482,7 +483,7 @@ INGEST = """
 import sys
 from pathlib import Path
 from rag.config import Settings
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 from rag.service import open_embedders, open_library
 
 home, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

@@ -16,8 +16,8 @@ from machine import export_copy
 from streamlit.testing.v1 import AppTest
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
+from rag.ingest import SourceFile
 from rag.jobs import JobKey, Report
-from rag.library import SourceFile
 from rag.machine import packages
 from rag.machine.packages import INSTALL
 from rag.machine.system import System

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, Selectbox
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 from rag.samples import SAMPLE_COLLECTION, sample_files
 from rag.service import build
 from rag.ui import state

@@ -23,7 +23,7 @@ from rag.api.schemas import (
 )
 from rag.config import DEFAULT_COLLECTION
 from rag.errors import LibraryError
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 from rag.names import MAX_COLLECTION_CHARS, check_collection_name
 from rag.service import Service
 from rag.timing import Pulse

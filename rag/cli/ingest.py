@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from rag.cli.common import add_collection, add_json, as_json, settings_for
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 from rag.records import FileOutcome
 from rag.service import open_embedders, open_library
 

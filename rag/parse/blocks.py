@@ -1,10 +1,10 @@
-"""What the readers of all formats have in common: blocks of raw text, joined into one clean text."""
+"""What the readers of all formats have in common: what they find in a file, and blocks of raw text."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rag.parse.clean import clean
-from rag.records import Heading, Page
+from rag.records import Heading, Page, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,32 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file says: clean text, and where in it pages and headings begin."""
+    """What a file says: clean text, where in it pages and headings begin; the rest as in Document."""
 
     text: str
     pages: tuple[Page, ...] = ()
     headings: tuple[Heading, ...] = ()
+    page_count: int = 0
+    unreadable: tuple[int, ...] = ()
+    encoding: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file that lies in another, such as "archive.zip/notes/tea.pdf" or "mail.eml/menu.docx"."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A part of a file that could not be read; the rest of the file still is. The fields as in FileOutcome."""
+
+    name: str
+    reason: Reason
+    message: str
 
 
 def join_blocks(blocks: Iterable[Block]) -> Content:

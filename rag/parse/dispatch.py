@@ -59,4 +59,8 @@ def parse(name: str, data: bytes) -> Document:
         text=content.text,
         pages=content.pages,
         headings=content.headings,
+        page_count=content.page_count or len(content.pages),
+        unreadable=content.unreadable,
+        encoding=content.encoding,
+        notes=content.notes,
     )

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from rag.errors import RagError
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 from rag.records import DocumentInfo, FileOutcome, SearchResult
 from rag.service import Service
 from rag.ui import cards

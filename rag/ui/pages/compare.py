@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from rag.errors import BusyError, RagError
-from rag.library import SourceFile
+from rag.ingest import SourceFile
 from rag.parse import SUPPORTED
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.timing import Stopwatch
