@@ -9,6 +9,9 @@ PYTHON ?= python3.11 python3.12 python3.13 python3
 VENV := .venv
 BENCH := .bench
 PY := $(VENV)/bin/python
+# In two processes, file by file, as the tests of a file share what they start or export; in alphabetical order,
+# which has the long ones early.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check
 
 run: $(VENV)/serve.done  ## start the application on 127.0.0.1 (PORT=8501)
@@ -17,11 +20,11 @@ run: $(VENV)/serve.done  ## start the application on 127.0.0.1 (PORT=8501)
 # pytest comes last, so that its summary closes the output.
 test: $(VENV)/dev.done check  ## run every check: style, types, and the tests
 	@.ci/chromium
-	$(PY) -m pytest -rfEs
+	$(PY) -m pytest $(PARALLEL) -rfEs
 
 coverage: $(VENV)/dev.done  ## run the tests, slower, and show which lines of rag/ they never reach
 	@.ci/chromium
-	$(PY) -m pytest -rfEs --cov --cov-report=term:skip-covered
+	$(PY) -m pytest $(PARALLEL) -rfEs --cov --cov-report=term:skip-covered
 
 check: $(VENV)/dev.done  ## check only style and types
 	$(PY) -m ruff check .

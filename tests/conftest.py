@@ -106,6 +106,7 @@ def browser() -> "Iterator[Browser]":
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: install it, or set CHROMIUM to its path")
     sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=30_000)  # as for everything else; usual are 5 s
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield chromium
@@ -118,6 +119,5 @@ def page(browser: "Browser", base_url: str) -> "Iterator[Page]":
     # Streamlit scrolls inside the page, so only a tall window shows everything in a screenshot.
     with browser.new_context(viewport={"width": 1440, "height": 1400}) as context:
         visit = context.new_page()
-        visit.set_default_timeout(15_000)
         visit.goto(base_url)
         yield visit

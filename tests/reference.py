@@ -36,7 +36,7 @@ def run_program(program: Path, *arguments: str, cache: Path) -> None:
     """Run a Python program that imports PyTorch; nothing of it reaches the network or the home."""
     ran = subprocess.run(
         [sys.executable, str(program), *arguments],
-        env=environment(cache, HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1"),
+        env=environment(cache, HF_HUB_OFFLINE="1"),
         capture_output=True,
         text=True,
         timeout=300,
@@ -46,11 +46,8 @@ def run_program(program: Path, *arguments: str, cache: Path) -> None:
 
 
 def exported(*arguments: object, cache: Path, patience_s: float = 300) -> tuple[int, list[dict[str, Any]]]:
-    """Run `models export … --json`; return its exit code, and what it said of each model.
-
-    On one thread, because several run side by side.
-    """
-    with start(*arguments, "--json", cache=cache, OMP_NUM_THREADS="1") as process:
+    """Run `models export … --json`; return its exit code, and what it said of each model."""
+    with start(*arguments, "--json", cache=cache) as process:
         out, _ = process.communicate(timeout=patience_s)
         return process.returncode, json.loads(out)["models"]
 

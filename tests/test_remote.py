@@ -263,7 +263,7 @@ def test_each_misbehaviour_has_its_kind_and_its_sentence(
     with pytest.raises(RemoteError, match=f"^The remote reranker at {server.host} .*{message}") as caught:
         ask(server, watch=watch, timeout_s={"timeout": 0.4, "busy": 0.7}.get(kind, 5.0))
     assert caught.value.kind == kind
-    assert time.perf_counter() - began < 2.0
+    assert time.perf_counter() - began < 4.0, "it waited for more than the answer"
     assert [stage.stage for stage in watch.stages] == ["network"]
 
 
@@ -365,7 +365,7 @@ def test_a_server_that_is_busy_for_too_long_is_not_waited_for(server: bad.Server
     began = time.perf_counter()
     with pytest.raises(RemoteError, match="answered 503"):
         ask(server)
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < 4.0, "the time that a question has is 5 s"
 
 
 @pytest.mark.parametrize("later", ["soon", "-1", "²", "Fri, 31 Dec 1999 23:59:59 GMT"])
@@ -375,12 +375,12 @@ def test_a_time_that_means_nothing_is_not_waited_for(server: bad.Server, later: 
 
 
 def test_all_batches_and_retries_share_one_deadline(server: bad.Server) -> None:
-    server.behaviour = bad.slow(0.2, bad.truthful("cohere"))
+    server.behaviour = bad.slow(0.4, bad.truthful("cohere"))
     began = time.perf_counter()
     with pytest.raises(RemoteError, match="of 7 batches came back") as caught:
-        ask(server, max_batch=1, timeout_s=0.5)
+        ask(server, max_batch=1, timeout_s=1.0)
     assert caught.value.kind == "timeout"
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < 2.5, "all batches take 2.8 s"
 
 
 # Times
@@ -468,7 +468,7 @@ def test_closing_ends_the_thread_and_what_is_under_way(server: bad.Server, reran
         error = running.exception()
     assert isinstance(error, RemoteError)
     assert error.kind == "closed"
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < 5.0, "the answer takes 9 s"
     assert not [thread for thread in threading.enumerate() if thread.name == "remote reranker"]
 
 
