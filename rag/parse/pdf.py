@@ -1,106 +1,156 @@
 """Read the text layer of PDF files, page by page."""
 
-import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rag.errors import DamagedDocumentError, NoTextLayerError, PasswordNeededError
+from rag.errors import DamagedDocumentError, NoTextLayerError, TooManyPagesError
 from rag.parse.blocks import Block, Content, join_blocks
-from rag.parse.pdf_lines import Line, flow
-from rag.parse.sniff import seeming_type
+from rag.parse.limits import MAX_PAGES
+from rag.parse.pdf_columns import reading_order
+from rag.parse.pdf_forms import read_annotations
+from rag.parse.pdf_headings import find_headings
+from rag.parse.pdf_lines import flow, spacing
+from rag.parse.pdf_open import loaded_page, opened
+from rag.parse.pdf_outline import Entry, Span, read_outline
+from rag.parse.pdf_running import fold_running
+from rag.parse.pdf_words import Box, Line, frame_of, read_lines
+from rag.records import Page
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfTextPage
+    from pypdfium2 import PdfDocument
 
-# pdfium may be used by one thread at a time, whatever the document.
-_PDFIUM_LOCK = threading.Lock()
-
-# pdfium's error codes for a wrong password and for an encryption that it does not know.
-_ENCRYPTED = (4, 5)
-
-Lines = list[Line]
+_NO_TEXT = "have no text ({}): they are scans or drawings"
+_NO_FRAME = Box(0, 0, 0, 0)
 
 
-def read_pdf(name: str, data: bytes) -> Content:
-    """Return the text of every page that has some, under the page's number.
+@dataclass(frozen=True, slots=True)
+class _RawPage:
+    """A page as pdfium reads it: its lines in reading order, its fields and comments."""
 
-    Raises PasswordNeededError, NoTextLayerError (a scan) or DamagedDocumentError (no page is readable).
+    lines: tuple[Line, ...]
+    annotations: tuple[str, ...]
+    frame: Box
+    is_drawn: bool
+
+
+def read_pdf(name: str, data: bytes, password: str | None = None) -> Content:
+    """Return the text of every page that has some, under the page's number, with its headings.
+
+    Lines that are printed on every page are kept once, page numbers left out. `notes` say so, and which
+    pages could not be read, or are scans. Raises PasswordNeededError, NoTextLayerError (no page has text),
+    TooManyPagesError, WrongTypeError or DamagedDocumentError (no page is readable).
     """
-    pages = _read_pages(name, data)
-    count = "1 page" if len(pages) == 1 else f"{len(pages)} pages"
-    if all(lines is None for lines in pages):
+    pages, outline = _read(name, data, password)
+    unreadable = tuple(number for number, page in enumerate(pages, start=1) if page is None)
+    if len(unreadable) == len(pages):
         raise DamagedDocumentError(
-            f"{name} is damaged: it has {count}, but none can be read. Save it anew and add that."
+            f"{name} is damaged: it has {_pages(len(pages))}, but none can be read. "
+            "Save or export it as a PDF again and add that."
         )
+    folded, notes = fold_running(
+        [page.lines if page else () for page in pages],
+        [page.frame if page else _NO_FRAME for page in pages],
+    )
+    headings = find_headings(folded, outline)
     content = join_blocks(
-        Block(flow(lines), page=number) for number, lines in enumerate(pages, start=1) if lines
+        block
+        for at, (page, lines, spans) in enumerate(zip(pages, folded, headings, strict=True))
+        if page
+        for block in _blocks(at + 1, lines, spans, page.annotations)
     )
     if not content.text:
         raise NoTextLayerError(
-            f"{name} has {count} but no text layer: it is probably a scan. "
-            "Run OCR on it (for example with OCRmyPDF) and add it again."
+            f"{name} has {_pages(len(pages))} but no text layer: it is probably a scan. "
+            "Run OCR first (for example with OCRmyPDF) and add it again."
         )
-    return content
+    return replace(
+        content,
+        pages=_whole_pages(content.pages),
+        page_count=len(pages),
+        unreadable=unreadable,
+        notes=(*_page_notes(pages, content.pages), *notes),
+    )
 
 
-def _read_pages(name: str, data: bytes) -> list[Lines | None]:
-    """Return the lines of each page, None for a page that pdfium cannot load."""
-    # Imported here, like every third-party parser: the server should start before it is needed.
-    from pypdfium2 import PdfDocument, PdfiumError
-
-    try:
-        with _PDFIUM_LOCK, PdfDocument(data) as pdf:
-            return [_read_page(pdf, index) for index in range(len(pdf))]
-    except PdfiumError as exc:
-        if exc.err_code in _ENCRYPTED:
-            raise PasswordNeededError(
-                f"{name} is encrypted. Save a copy without its password and add that."
-            ) from exc
-        what = seeming_type(data)
-        found = (
-            "is damaged" if what == "a PDF" else f"is not a PDF: it seems to be {what or 'something else'}"
-        )
-        raise DamagedDocumentError(f"{name} {found}. Save or export it as a PDF again and add that.") from exc
+def _read(name: str, data: bytes, password: str | None) -> tuple[list[_RawPage | None], list[Entry]]:
+    """Return each page, None for one that pdfium cannot load, and the outline."""
+    with opened(name, data, password) as pdf:
+        if len(pdf) > MAX_PAGES:
+            raise TooManyPagesError(
+                f"{name} has {len(pdf):,} pages; at most {MAX_PAGES:,} are read. Split it and add the parts."
+            )
+        return [_read_page(pdf, index) for index in range(len(pdf))], read_outline(pdf)
 
 
-def _read_page(pdf: "PdfDocument", index: int) -> Lines | None:
+def _read_page(pdf: "PdfDocument", index: int) -> _RawPage | None:
+    import pypdfium2.raw as pdfium
     from pypdfium2 import PdfiumError
 
-    try:
-        page = pdf[index]
-    except PdfiumError:
-        return None
-    try:
-        return _read_lines(page.get_textpage())
-    except PdfiumError:
-        return None
-    finally:
-        # Closed at once, with its text: a finalizer would call pdfium after the lock is released.
-        page.close()
+    with loaded_page(pdf, index) as page:
+        if page is None:
+            return None
+        try:
+            lines = reading_order(read_lines(page))
+        except PdfiumError:
+            return None
+        # The words have served: those of thousands of pages would take gigabytes.
+        bare = tuple(replace(line, words=()) if line.words else line for line in lines)
+        is_drawn = pdfium.FPDFPage_CountObjects(page) > 0
+        return _RawPage(bare, tuple(read_annotations(pdf, page)), frame_of(page), is_drawn)
 
 
-def _read_lines(textpage: "PdfTextPage") -> Lines:
-    text = textpage.get_text_range()
-    # pdfium counts in UTF-16 units. Where it counts characters that it does not write, no height is sure.
-    units = text.encode("utf-16-le", "surrogatepass")
-    has_heights = len(units) // 2 == textpage.count_chars()
-    lines, start = [], 0
-    for raw in text.split("\r\n"):
-        length = len(raw.encode("utf-16-le", "surrogatepass")) // 2
-        if has_heights and raw.strip():
-            first = start + len(raw) - len(raw.lstrip())
-            last = start + length - 1 - (len(raw) - len(raw.rstrip()))
-            lines.append(Line(raw, _height(textpage, first), _height(textpage, last)))
+def _blocks(
+    number: int, lines: Sequence[Line], headings: Sequence[Span], annotations: Sequence[str]
+) -> Iterator[Block]:
+    """Yield the text of a page: its headings, what is between them, its fields and comments."""
+    usual, start = spacing(lines), 0
+    for heading in headings:
+        yield Block(flow(lines[start : heading.first], usual), page=number)
+        title = flow(lines[heading.first : heading.last + 1], usual)
+        yield Block(title, level=heading.level, page=number)
+        start = heading.last + 1
+    yield Block(flow(lines[start:], usual), page=number)
+    yield Block("\n".join(annotations), page=number)
+
+
+def _whole_pages(parts: Sequence[Page]) -> tuple[Page, ...]:
+    """Return one page for the parts of each."""
+    groups = (list(group) for _, group in groupby(parts, key=lambda part: part.number))
+    return tuple(Page(group[0].number, group[0].start, group[-1].end) for group in groups)
+
+
+def _page_notes(pages: Sequence[_RawPage | None], with_text: Sequence[Page]) -> Iterator[str]:
+    """Yield what has to be said of the pages that could not be read, and of those without text."""
+    numbers = {page.number for page in with_text}
+    lost = [number for number, page in enumerate(pages, start=1) if page is None]
+    scans = [
+        number
+        for number, page in enumerate(pages, start=1)
+        if page and page.is_drawn and number not in numbers
+    ]
+    if lost:
+        which = "Page" if len(lost) == 1 else "Pages"
+        yield f"{which} {_ranges(lost)} could not be read: the file is damaged there."
+    if scans:
+        what = "has no text ({}): it is a scan or a drawing" if len(scans) == 1 else _NO_TEXT
+        yield (
+            f"{len(scans)} of {_pages(len(pages))} {what.format(_ranges(scans))}. "
+            "Run OCR and add the file again to find what is there."
+        )
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in words: "1, 3–5"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
         else:
-            lines.append(Line(raw))
-        start += length + 2
-    return lines
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
 
 
-def _height(textpage: "PdfTextPage", index: int) -> float | None:
-    from pypdfium2 import PdfiumError
-
-    try:
-        # The loose box is the font's, so that letters with and without descenders stand on one line.
-        return float(textpage.get_charbox(index, loose=True)[1])
-    except PdfiumError:
-        return None
+def _pages(count: int) -> str:
+    return "1 page" if count == 1 else f"{count} pages"

@@ -6,55 +6,67 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from rag.parse.pdf_words import Line
+
 # pdfium writes U+FFFE for the hyphen at the end of a line that it joined to the next one.
-_SPLIT_WORD = re.compile(r"(?<=[^\W\d_A-Z])(?:\ufffe|[-\u00ad\u2010] *\n)(?=[^\W\d_A-Z])")
+_SPLIT_WORD = re.compile(r"(?<=[^\W\d_A-Z])(?:\ufffe *\n?|[-\u00ad\u2010] *\n)(?=[^\W\d_A-Z])")
+_HYPHEN = re.compile(r"\ufffe *\n?(?=\S)|\ufffe")
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "。", "！", "？")
 
-# A line shorter than this share of the page's longest one ends its paragraph.
-_FULL_LINE = 0.6
+# A line shorter than this share of a long one ends its paragraph. Some lines of a page may be longer: those
+# that go across two columns.
+_FULL_LINE, _LONG_LINE = 0.6, 0.85
 # Lines of one paragraph are a pitch apart. Half a pitch upwards begins another column.
 _PARAGRAPH_GAP = 1.3
 _COLUMN_RISE = -0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line as pdfium sees it, and how high on the page its first and its last character stand.
+class Spacing:
+    """What is usual on a page: the `pitch` from line to line in points, and how many letters fill a line."""
 
-    The heights differ where pdfium joined lines at a hyphen; they are None where it knows none.
-    """
-
-    text: str
-    first_y: float | None = None
-    last_y: float | None = None
+    pitch: float
+    full: float
 
 
-def flow(lines: Sequence[Line]) -> str:
+def spacing(lines: Sequence[Line]) -> Spacing:
+    """Return what is usual among `lines`, those of a page; `pitch` is 0 where it is not known."""
+    drops = [drop for above, below in pairwise(lines) if (drop := drop_between(above, below)) > 0]
+    lengths = sorted(len(line.text) for line in lines) or [0]
+    return Spacing(median(drops or [0.0]), _FULL_LINE * lengths[int(_LONG_LINE * len(lengths))])
+
+
+def drop_between(above: Line, below: Line) -> float:
+    """Return how far down the page the second line is, 0 where that is not known."""
+    return above.box.bottom - below.box.bottom if above.box and below.box else 0.0
+
+
+def begins_paragraph(drop: float, usual: Spacing) -> bool:
+    """Return whether a line so far down from the one before it begins a paragraph."""
+    return drop > _PARAGRAPH_GAP * usual.pitch
+
+
+def flow(lines: Sequence[Line], usual: Spacing | None = None) -> str:
     """Return the lines with blank lines between paragraphs, and split words whole again.
 
-    Two lines become one only where the sentence clearly goes on; elsewhere the break is kept.
+    Two lines become one only where the sentence clearly goes on; elsewhere the break is kept. `usual` is
+    that of the page whose part `lines` are; without it they are a page.
     """
     if not lines:
         return ""
-    gaps = [_gap(above, below) for above, below in pairwise(lines)]
-    pitch = median([gap for gap in gaps if gap > 0] or [0])
-    full = _FULL_LINE * max(len(line.text.strip()) for line in lines)
-    parts = [lines[0].text.strip()]
-    for gap, (above, below) in zip(gaps, pairwise(lines), strict=True):
-        goes_on = len(above.text.strip()) >= full and _goes_on(above.text.strip(), below.text.strip())
-        if gap > _PARAGRAPH_GAP * pitch or (gap < _COLUMN_RISE * pitch and not goes_on):
+    usual = usual or spacing(lines)
+    parts = [lines[0].text]
+    for above, below in pairwise(lines):
+        drop = drop_between(above, below)
+        goes_on = len(above.text) >= usual.full and _goes_on(above.text, below.text)
+        if above.text.endswith("\ufffe"):
+            parts.append("\n")
+        elif begins_paragraph(drop, usual) or (drop < _COLUMN_RISE * usual.pitch and not goes_on):
             parts.append("\n\n")
         else:
             parts.append(" " if goes_on else "\n")
-        parts.append(below.text.strip())
-    return _SPLIT_WORD.sub("", "".join(parts)).replace("\ufffe", "-")
-
-
-def _gap(above: Line, below: Line) -> float:
-    """Return how far down the page the next line is, 0 where that is not known."""
-    if above.last_y is None or below.first_y is None:
-        return 0.0
-    return above.last_y - below.first_y
+        parts.append(below.text)
+    return _HYPHEN.sub("-", _SPLIT_WORD.sub("", "".join(parts)))
 
 
 def _goes_on(above: str, below: str) -> bool:
