@@ -44,8 +44,7 @@ Kinds
 - green
 - sencha
 - black
-Tea | Minutes
-green | 2 or 3
+Tea: green | Minutes: 2 or 3
 
 boil()
   pour()"""
@@ -107,6 +106,29 @@ def test_reading(html: str, text: str) -> None:
 def test_characters_are_read_whatever_the_page_declares(declared: str, encoding: str) -> None:
     text = "Café für 20 €"
     assert parse("a.htm", f"{declared}<p>{text}</p>".encode(encoding)).text == text
+
+
+@pytest.mark.parametrize(
+    ("table", "lines"),
+    [
+        ("<tr><th>A<th>B<tr><td>1<td>2<tr><td><td>4", ["A: 1 | B: 2", "B: 4"]),
+        ("<caption>All<thead><tr><td>A<td>B<tbody><tr><td>1<td>2", ["All", "A: 1 | B: 2"]),
+        ("<tr><td>A<td>B<tr><td>1<td>2", ["A | B", "1 | 2"]),
+        ("<tr><th>Kind<td>bird<tr><th>Legs<td>2", ["Kind | bird", "Legs | 2"]),
+        (
+            "<tr><th rowspan=2>A<th colspan=2>B<tr><th>x<th>y<tr><td rowspan=2>1<td>2<td>3<tr><td>4<td>5",
+            ["A: 1 | B x: 2 | B y: 3", "A: 1 | B x: 4 | B y: 5"],
+        ),
+        ("<tr><th>A<th>B<tr><td colspan=0>1<td rowspan=999999999999>2", ["A: 1 | B: 2"]),
+    ],
+)
+def test_a_row_of_a_table_names_its_columns(table: str, lines: list[str]) -> None:
+    assert parse_page(f"<p>Text</p><table>{table}</table>").text.split("\n\n")[1].split("\n") == lines
+
+
+def test_in_xhtml_an_element_may_close_itself() -> None:
+    page = '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><p>Text<br/>on</p>'
+    assert parse("a.xhtml", page.encode()).text == "Text\non"
 
 
 def test_a_page_without_text_is_empty() -> None:

@@ -1,7 +1,7 @@
 """What the readers of all formats have in common: what they find in a file, and blocks of raw text."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.parse.clean import clean
 from rag.records import Heading, Page, Reason
@@ -44,7 +44,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A part of a file that could not be read; the rest of the file still is. The fields as in FileOutcome."""
+    """A part of a file that could not be read; the rest of it still is. Fields as in FileOutcome."""
 
     name: str
     reason: Reason
@@ -77,3 +77,23 @@ def join_blocks(blocks: Iterable[Block]) -> Content:
         if block.level:
             headings.append(Heading(block.level, text, start))
     return Content("".join(parts), tuple(pages), tuple(headings))
+
+
+def join_contents(contents: Iterable[Content]) -> Content:
+    """Return several contents one after the other as one; pages and headings stay with their texts.
+
+    The encoding is that of the first that has one; every note is kept once.
+    """
+    contents = [content for content in contents if content.text]
+    parts: list[str] = []
+    pages: list[Page] = []
+    headings: list[Heading] = []
+    at = 0
+    for content in contents:
+        parts.append(content.text)
+        pages += [replace(p, start=p.start + at, end=p.end + at) for p in content.pages]
+        headings += [replace(h, start=h.start + at) for h in content.headings]
+        at += len(content.text) + 2
+    notes = dict.fromkeys(note for content in contents for note in content.notes)
+    encoding = next((content.encoding for content in contents if content.encoding), None)
+    return Content("\n\n".join(parts), tuple(pages), tuple(headings), encoding=encoding, notes=tuple(notes))

@@ -1,11 +1,12 @@
 """Read HTML pages: what a visitor came to read, without the page's furniture."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.errors import DamagedDocumentError
 from rag.parse.blocks import Block, Content, join_blocks
-from rag.parse.decode import decode
+from rag.parse.decode import Decoded, decode
 from rag.parse.html_blocks import blocks_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ _NOT_NESTED = re.compile(
     "circle|ellipse|line|path|polygon|polyline|rect|stop|use"
 )
 
+_XHTML = re.compile(r"\s*<\?xml|(?s:.{0,2000})xmlns=.http://www\.w3\.org/1999/xhtml")
+_CLOSED = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)(?:\s[^<>]*)?/>")
+_VOID = re.compile(
+    "area|base|br|circle|col|embed|hr|image|img|input|line|link|meta|param|path|rect|source|track|use|wbr"
+)
+
 _DECLARATION = re.compile(
     rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
@@ -49,29 +56,38 @@ _PAGE_ENCODING = re.compile(
 )
 
 
-def read_html(name: str, data: bytes) -> Content:
+def read_html(name: str, data: bytes, *, with_title: bool = True) -> Content:
     """Return the text that a page shows: paragraphs, headings, lists ("- item"), tables ("a | b").
 
     Menus, side bars, forms, headers and footers are left out; so is all outside of the main part where
-    that holds most of the text. A page without headings has its title for one.
+    that holds most of the text. A page without headings has its title for one, if `with_title`.
     Raises DamagedDocumentError when `data` is not text, or nested beyond reason.
     """
     # Imported here, like every third-party parser: the server should start before it is needed.
     from selectolax.lexbor import LexborHTMLParser
 
     source = _decode_page(name, data)
-    if _depth(source) > _DEPTH_LIMIT:
+    if _depth(source.text) > _DEPTH_LIMIT:
         raise DamagedDocumentError(
             f"{name} has elements nested more than {_DEPTH_LIMIT} deep, as no page that people read has. "
             "Save the page anew from a browser and add that."
         )
     # As with scripting on, where `noscript` is mere text and cannot break up the head.
-    page = LexborHTMLParser(source, scripting=True)
+    page = LexborHTMLParser(_expand_closed(source.text), scripting=True)
     blocks = _main_blocks(page)
     title = page.css_first("head title")
-    if title is not None and blocks and not any(block.level for block in blocks):
+    if with_title and title is not None and blocks and not any(block.level for block in blocks):
         blocks.insert(0, Block(title.text(), level=1))
-    return join_blocks(blocks)
+    return replace(join_blocks(blocks), encoding=source.encoding, notes=source.notes)
+
+
+def _expand_closed(source: str) -> str:
+    """Return XHTML as HTML: there `<title/>` would open a title that takes in all the rest of the page."""
+    if not _XHTML.match(source):
+        return source
+    return _CLOSED.sub(
+        lambda tag: tag[0] if _VOID.fullmatch(tag[1].lower()) else f"{tag[0][:-2]}></{tag[1]}>", source
+    )
 
 
 def _main_blocks(page: "LexborHTMLParser") -> list[Block]:
@@ -109,7 +125,7 @@ def _depth(source: str) -> int:
     return deepest
 
 
-def _decode_page(name: str, data: bytes) -> str:
+def _decode_page(name: str, data: bytes) -> Decoded:
     """Return a page's characters: UTF-8 if it is, else as the page declares, else by the best guess."""
     declared = _DECLARATION.search(data, 0, _DECLARED_WITHIN)
     encoding = declared[1].decode("ascii").lower() if declared else ""
@@ -117,7 +133,8 @@ def _decode_page(name: str, data: bytes) -> str:
     if _PAGE_ENCODING.fullmatch(encoding) and (data.isascii() or not _is_utf8(data)):
         try:
             # As browsers do: what calls itself Latin-1 was written on Windows.
-            return data.decode("cp1252" if encoding in ("iso-8859-1", "latin1", "us-ascii") else encoding)
+            encoding = "cp1252" if encoding in ("iso-8859-1", "latin1", "us-ascii") else encoding
+            return Decoded(data.decode(encoding), encoding)
         except (LookupError, UnicodeError):
             pass
     return decode(name, data)

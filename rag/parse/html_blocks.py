@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from rag.parse.blocks import Block
+from rag.parse.html_tables import NOT_IN_DATA, SIDE_BY_SIDE, table_lines
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -15,9 +16,6 @@ _BLOCK = re.compile(
     "t[dhr]|tfoot|thead|ul"
 )
 _LEVELS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
-# A row with one of these inside arranges a page; it is not a row of data.
-_NOT_IN_DATA = "table, h1, h2, h3, h4, h5, h6, pre, article, section, main"
-
 # White space as HTML defines it: a non-breaking space is none.
 _WHITE_SPACE = re.compile(r"[ \t\r\n\f]+")
 _SPACES = re.compile(" {2,}")
@@ -27,7 +25,7 @@ _AROUND_BREAK = re.compile(r" *\n *")
 def blocks_of(root: "LexborNode", skipped: Collection[int]) -> list[Block]:
     """Return the blocks of text below `root`, without the nodes whose `mem_id` is in `skipped`.
 
-    A list item is "- item", a table row "cell | cell"; a line break is a newline and `pre` keeps its lines.
+    A list item is "- item", a table is as in write_table, a line break is a newline; `pre` keeps its lines.
     """
     walk = _Walk(skipped)
     # A stack of its own instead of recursion: pages may be nested deeper than Python calls can be.
@@ -38,7 +36,7 @@ def blocks_of(root: "LexborNode", skipped: Collection[int]) -> list[Block]:
             walk.leave(node.tag or "")
         elif node.is_text_node:
             walk.add(node.text_content or "")
-        elif node.is_element_node and node.mem_id not in skipped and not walk.took_row(node):
+        elif node.is_element_node and node.mem_id not in skipped and not walk.took(node):
             walk.enter(node.tag or "")
             stack.append((node, True))
             stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
@@ -52,6 +50,7 @@ class _Walk:
     def __init__(self, skipped: Collection[int]) -> None:
         self.blocks: list[Block] = []
         self._skipped = skipped
+        self._holds_data: dict[int, bool] = {}
         self._parts: list[str] = []
         self._marker = ""
         self._level = 0
@@ -96,24 +95,35 @@ class _Walk:
             self.blocks.append(Block((self._marker if in_list else "") + text, self._level, in_list=in_list))
             self._marker = ""
 
-    def took_row(self, node: "LexborNode") -> bool:
-        """Return whether `node` is a row of data, after taking it as one block."""
-        if node.tag != "tr" or node.css_first(_NOT_IN_DATA) is not None or not _in_data_table(node):
+    def took(self, node: "LexborNode") -> bool:
+        """Return whether `node` is a table of data, or a row of data in another table, after taking it."""
+        lines: tuple[str, ...] = ()
+        if node.tag == "table":
+            lines = table_lines(node, self._skipped, self._text_of) or ()
+        elif node.tag == "tr" and self._in_data_table(node) and node.css_first(NOT_IN_DATA) is None:
+            lines = (" | ".join(filter(None, map(self._text_of, self._cells(node)))),)
+        if lines:
+            self.end_block()
+            self.blocks += [Block(line, in_list=True) for line in lines if line]
+        return bool(lines)
+
+    def _in_data_table(self, row: "LexborNode") -> bool:
+        """Return whether some row of the row's table has cells side by side."""
+        table: LexborNode | None = row
+        while table is not None and table.tag != "table":
+            table = table.parent
+        if table is None:
             return False
-        cells = [cell for cell in node.iter() if cell.mem_id not in self._skipped]
-        self.end_block()
-        texts = [_on_one_line(blocks_of(cell, self._skipped)) for cell in cells]
-        if any(texts):
-            self.blocks.append(Block(" | ".join(texts), in_list=True))
-        return True
+        # Asked once for each table: with each of its rows, the time would grow with their square.
+        if table.mem_id not in self._holds_data:
+            self._holds_data[table.mem_id] = table.css_first(SIDE_BY_SIDE) is not None
+        return self._holds_data[table.mem_id]
 
+    def _cells(self, row: "LexborNode") -> list["LexborNode"]:
+        return [cell for cell in row.iter() if cell.mem_id not in self._skipped]
 
-def _in_data_table(row: "LexborNode") -> bool:
-    """Return whether some row of the row's table has cells side by side."""
-    table: LexborNode | None = row
-    while table is not None and table.tag != "table":
-        table = table.parent
-    return table is not None and table.css_first("td + td, td + th, th + td, th + th") is not None
+    def _text_of(self, cell: "LexborNode") -> str:
+        return _on_one_line(blocks_of(cell, self._skipped))
 
 
 def _on_one_line(blocks: list[Block]) -> str:

@@ -17,13 +17,15 @@ _NOT_A_PARAGRAPH = re.compile(r" {4}| {0,3}(?:[-*+>|]|\d+[.)])(?: |$)")
 
 def read_text(name: str, data: bytes) -> Content:
     """Return the text of a plain text file; it has no pages and no headings."""
-    return Content(clean(decode(name, data)))
+    decoded = decode(name, data)
+    return Content(clean(decoded.text), encoding=decoded.encoding, notes=decoded.notes)
 
 
 def read_markdown(name: str, data: bytes) -> Content:
     """Return Markdown as it is written, marks and all, without its front matter; with its headings."""
-    text = clean(_FRONT_MATTER.sub("", clean(decode(name, data))))
-    return Content(text, headings=tuple(_headings(text)))
+    decoded = decode(name, data)
+    text = clean(_FRONT_MATTER.sub("", clean(decoded.text)))
+    return Content(text, headings=tuple(_headings(text)), encoding=decoded.encoding, notes=decoded.notes)
 
 
 def _headings(text: str) -> list[Heading]:
