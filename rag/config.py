@@ -31,6 +31,15 @@ _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 # onnxruntime's (from its import on, a file in the home folder), the Hugging Face libraries', the common one.
 _NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
+# What a process needs to run at all, or to find its libraries. No secret is among them.
+_PLAIN = (
+    *("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP"),
+    *("SYSTEMROOT", "WINDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"),
+)
+# One thread, one heap: what a process may take is then what its work takes.
+_FRUGAL = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+
 _CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 _CGROUP_V1_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
@@ -64,6 +73,8 @@ class Settings:
     threads: int = 1
     preload: bool = True
     max_upload_mb: int = 50
+    parse_timeout_s: float = 60.0
+    parse_memory_mb: int = 1024
     model_cache: Path = field(default_factory=lambda: Path(DEFAULT_MODEL_CACHE).expanduser())
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
     queue: int = 32
@@ -97,6 +108,8 @@ class Settings:
             threads=_whole(env, "RAG_THREADS", usable_cores(), most=256),
             preload=_truth(env, "RAG_PRELOAD", True),
             max_upload_mb=_whole(env, "RAG_MAX_UPLOAD_MB", 50, most=10_000),
+            parse_timeout_s=_seconds(env, "RAG_PARSE_TIMEOUT_S", 60.0, most=3600),
+            parse_memory_mb=_whole(env, "RAG_PARSE_MEMORY_MB", 1024, most=65_536),
             model_cache=_folder(env, "RAG_MODEL_CACHE", DEFAULT_MODEL_CACHE),
             allowed_hosts=_hosts(env, "RAG_ALLOWED_HOSTS"),
             queue=_whole(env, "RAG_QUEUE", 32, most=1000),
@@ -121,6 +134,12 @@ def present(names: Iterable[str], environ: Mapping[str, str] | None = None) -> f
     """Return those of the environment variables `names` that are set and not empty."""
     env = os.environ if environ is None else environ
     return frozenset(name for name in names if env.get(name))
+
+
+def bare_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a process that reads files: without secrets, and on one thread."""
+    env = os.environ if environ is None else environ
+    return {name: env[name] for name in _PLAIN if name in env} | _FRUGAL
 
 
 def forbid_telemetry() -> None:

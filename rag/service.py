@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_MODEL_CACHE, DEFAULT_RERANKER, Settings
+from rag.contain import Parsers
 from rag.embed import Embedder
 from rag.embedders import Embedders
 from rag.errors import LibraryError, ModelError
@@ -33,6 +34,8 @@ from rag.store import Store
 from rag.wording import stands_in
 
 _log = logging.getLogger(__name__)
+
+_MOST_PARSERS = 2  # reading takes less time than embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +258,13 @@ def open_embedders(settings: Settings) -> Embedders:
 def open_library(settings: Settings, embedders: Embedders) -> Library:
     """Return the library under `settings.home`, made if new. Raises LibraryError."""
     store = Store(settings.home / "library.db")
+    parsers = Parsers(
+        timeout_s=settings.parse_timeout_s,
+        memory_bytes=settings.parse_memory_mb * 1_000_000,
+        workers=min(_MOST_PARSERS, settings.threads),
+    )
     most = settings.max_upload_mb * 1_000_000
-    return Library(store, embedders, home=settings.home, max_file_bytes=most)
+    return Library(store, embedders, parsers, home=settings.home, max_file_bytes=most)
 
 
 def load_model(

@@ -4,12 +4,15 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfgen.canvas import Canvas
 
 from rag.__main__ import main
 from rag.config import DEFAULT_RERANKER
@@ -39,7 +42,43 @@ def test_ingest_says_what_became_of_each_file(notes: Path, capsys: pytest.Captur
     assert main(["ingest", str(notes)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["failed", "added"]
-    assert "kitchen/pasta.md: 1 chunk." in lines[1]
+    assert "kitchen/pasta.md: 1 chunk, English." in lines[1]
+
+
+def test_ingest_opens_files_with_a_password(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    canvas = Canvas(str(notes / "locked.pdf"), encrypt=StandardEncryption("open"))
+    canvas.drawString(72, 720, "The valve of the boiler is on the second floor.")
+    canvas.save()
+    path = str(notes / "locked.pdf")
+    (file,) = run_json(capsys, "ingest", path)[1]["files"]
+    assert (file["status"], file["reason"]) == ("failed", "password_needed")
+    status, body = run_json(capsys, "ingest", path, "--password", "open")
+    assert (status, body["files"][0]["status"]) == (0, "added")
+
+
+def test_ctrl_c_keeps_what_is_done_and_names_what_was_not_begun(notes: Path) -> None:
+    for name, n_sentences in (("b.txt", 20_000), ("c.txt", 1)):
+        (notes / name).write_text("The boiler on the second floor needs a new valve. " * n_sentences)
+    (notes / "a.md").write_text(NOTES)
+    command = [
+        sys.executable,
+        "-m",
+        "rag",
+        "ingest",
+        str(notes / "a.md"),
+        str(notes / "b.txt"),
+        str(notes / "c.txt"),
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as ran:
+        assert ran.stdout
+        assert ran.stdout.readline().startswith("added      a.md: ")
+        ran.send_signal(signal.SIGINT)
+        out, err = ran.communicate(timeout=60)
+    assert (ran.returncode, out) == (130, "")
+    assert "What is listed as added stays." in err
+    assert "Not begun: 1 file (c.txt)." in err or "Not begun: 2 files (b.txt, c.txt)." in err
 
 
 def test_ingest_of_good_files_succeeds_and_a_second_time_changes_nothing(
@@ -101,9 +140,19 @@ def test_search_as_json_is_the_body_of_the_route(notes: Path, capsys: pytest.Cap
     status, body = run_json(capsys, "search", "orecchiette", "--top-k", "1", "--retrieve-k", "5")
     assert status == 0
     assert [hit["rank"] for hit in body["reranked"]] == [1]
-    assert {"queue", "load", "embed", "search", "tokenize", "score", "sort", "total"} == set(
-        body["timings_ms"]
-    )
+    stages = {"queue", "load", "embed", "search", "tokenize", "score", "sort", "duplicates"}
+    assert body["timings_ms"].keys() == stages | {"total"}
+
+
+def test_search_says_which_hits_say_the_same_in_place_of_their_text(
+    notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (notes / "kitchen" / "copy.txt").write_text((notes / "kitchen" / "pasta.md").read_text() + "\n\n")
+    main(["ingest", str(notes / "kitchen")])
+    capsys.readouterr()
+    assert main(["search", "orecchiette"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("same text as rank 1") == 2, "once in each list"
 
 
 def test_search_without_a_reranker_says_so(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import RemoteSettings, Settings, usable_cores
+from rag.config import RemoteSettings, Settings, bare_environment, usable_cores
 from rag.errors import SettingsError
 
 GIVEN = {
@@ -17,6 +17,8 @@ GIVEN = {
     "RAG_THREADS": "3",
     "RAG_PRELOAD": "No",
     "RAG_MAX_UPLOAD_MB": "200",
+    "RAG_PARSE_TIMEOUT_S": "12.5",
+    "RAG_PARSE_MEMORY_MB": "512",
     "RAG_MODEL_CACHE": "/models",
     "RAG_ALLOWED_HOSTS": "Rerank.example.org, *.example.net,localhost",
     "RAG_QUEUE": "5",
@@ -29,7 +31,9 @@ GIVEN = {
     "RAG_REMOTE_MODEL": "a/remote-model",
     "RAG_REMOTE_MAX_BATCH": "64",
 }
-NUMBERS = ("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB", "RAG_QUEUE")
+NUMBERS = (
+    *("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB", "RAG_PARSE_MEMORY_MB", "RAG_QUEUE"),
+)
 REMOTE = {"MODAL_RERANK_URL": "http://127.0.0.1:9000"}
 
 
@@ -47,6 +51,8 @@ def test_every_setting_comes_from_its_variable() -> None:
         threads=3,
         preload=False,
         max_upload_mb=200,
+        parse_timeout_s=12.5,
+        parse_memory_mb=512,
         model_cache=Path("/models"),
         allowed_hosts=("127.0.0.1", "localhost", "rerank.example.org", "*.example.net"),
         queue=5,
@@ -171,3 +177,11 @@ def test_equal_settings_are_one_key() -> None:
 
 def test_at_least_one_core_may_be_used() -> None:
     assert usable_cores() >= 1
+
+
+def test_a_process_that_reads_files_is_told_no_secret() -> None:
+    environ = GIVEN | {"PATH": "/usr/bin", "LLM_API_KEY": "a-key", "AWS_SECRET_ACCESS_KEY": "a-key"}
+    assert bare_environment(environ).keys() - {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} == {
+        "PATH",
+        "MALLOC_ARENA_MAX",
+    }

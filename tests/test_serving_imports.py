@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-UNWANTED = ("torch", "transformers", "optimum", "sentence_transformers", "pandas", "pyarrow")
+UNWANTED = (
+    *("torch", "transformers", "optimum", "sentence_transformers", "pandas", "pyarrow"),
+    # Files are read in processes of their own.
+    *("pypdfium2", "lxml", "docx", "pptx", "openpyxl", "selectolax", "striprtf", "py3langid", "msoffcrypto"),
+)
 
 SERVE = """
 import streamlit_app
@@ -42,7 +46,7 @@ def unwanted_after(code: str, home: Path) -> list[str]:
     return ran.stdout.splitlines()[-1].split()
 
 
-def test_serving_loads_no_training_library_and_no_data_frames(tmp_path: Path) -> None:
+def test_serving_loads_no_training_library_no_data_frames_and_no_reader_of_files(tmp_path: Path) -> None:
     assert unwanted_after(SERVE, tmp_path) == []
 
 

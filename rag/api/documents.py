@@ -28,8 +28,8 @@ from rag.names import MAX_COLLECTION_CHARS, check_collection_name
 from rag.service import Service
 from rag.timing import Pulse
 
-_COLLECTION = Parameter("collection", "query", "default: the collection 'default'", MAX_COLLECTION_CHARS)
-_ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", MAX_ID_CHARS)
+COLLECTION = Parameter("collection", "query", "default: the collection 'default'", MAX_COLLECTION_CHARS)
+ID = Parameter("id", "path", "the document's id, the sha256 of its bytes", MAX_ID_CHARS)
 _FEWER = " Send fewer files at a time."
 _FORM_OVERHEAD_BYTES = 1_000_000  # the parts' heads, and a field or two
 
@@ -38,14 +38,14 @@ def listing(desk: Desk) -> Operation:
     """Return the operation that lists the documents of a collection."""
 
     async def answer(request: Request) -> Response:
-        return json_answer(await desk.library(partial(_listing, _collection(request))))
+        return json_answer(await desk.library(partial(_listing, collection_of(request))))
 
     return Operation(
         "list_documents",
         answer,
         "The documents of a collection, and which collections there are",
         returns=(DocumentsAnswer,),
-        parameters=(_COLLECTION,),
+        parameters=(COLLECTION,),
         refuses=(422,),
     )
 
@@ -62,7 +62,7 @@ def upload(desk: Desk) -> Operation:
             service = await desk.service()
             form = await _form(desk, request, UPLOAD_BODY_FILES * service.settings.max_upload_mb * 1_000_000)
             try:
-                collection = _collection(request, form.get("collection"))
+                collection = collection_of(request, form.get("collection"))
                 return json_answer(await desk.upload(request, partial(_upload, form, collection)))
             finally:
                 await form.close()
@@ -73,7 +73,7 @@ def upload(desk: Desk) -> Operation:
         "Add files; each has its own outcome",
         is_upload=True,
         returns=(UploadAnswer,),
-        parameters=(_COLLECTION,),
+        parameters=(COLLECTION,),
         refuses=(400, 413, 415, 422, 503),
     )
 
@@ -82,10 +82,7 @@ def deletion(desk: Desk) -> Operation:
     """Return the operation that deletes a document."""
 
     async def answer(request: Request) -> Response:
-        document_id, collection = request.path_params["id"], _collection(request)
-        if len(document_id) > MAX_ID_CHARS:
-            message = f"A document's id has at most {MAX_ID_CHARS} characters, found {len(document_id):,}."
-            raise RefusedError(422, "invalid", message)
+        document_id, collection = document_id_of(request), collection_of(request)
         return json_answer(await desk.library(partial(_delete, document_id, collection)))
 
     return Operation(
@@ -93,12 +90,12 @@ def deletion(desk: Desk) -> Operation:
         answer,
         "Delete a document",
         returns=(DeleteAnswer,),
-        parameters=(_ID, _COLLECTION),
+        parameters=(ID, COLLECTION),
         refuses=(404, 422),
     )
 
 
-def _collection(request: Request, field: object = None) -> str:
+def collection_of(request: Request, field: object = None) -> str:
     """Return the collection that the address names, or else the form's `field`."""
     asked = request.query_params.get("collection", field)
     name = asked if isinstance(asked, str) else DEFAULT_COLLECTION
@@ -108,6 +105,15 @@ def _collection(request: Request, field: object = None) -> str:
         message = str(exc) if len(name) <= MAX_COLLECTION_CHARS else _too_long(len(name))
         raise RefusedError(422, "invalid", message) from exc
     return name
+
+
+def document_id_of(request: Request) -> str:
+    """Return the document that the address names."""
+    document_id = str(request.path_params["id"])
+    if len(document_id) > MAX_ID_CHARS:
+        message = f"A document's id has at most {MAX_ID_CHARS} characters, found {len(document_id):,}."
+        raise RefusedError(422, "invalid", message)
+    return document_id
 
 
 def _too_long(n_chars: int) -> str:
@@ -140,21 +146,27 @@ def _listing(collection: str, service: Service) -> DocumentsAnswer:
 
 
 def _upload(form: FormData, collection: str, service: Service, pulse: Pulse) -> UploadAnswer:
-    files = list(_files(form))
+    password = form.get("password")
+    files = list(_files(form, password if isinstance(password, str) and password else None))
     if not files:
         message = "The form holds no file: expected one or more parts with a file each."
         raise RefusedError(422, "invalid", message)
+
     # What is done when nobody waits for the rest any more, stays.
-    outcomes = service.library.ingest(files, collection=collection, on_progress=pulse)
+    def cancelled() -> bool:
+        pulse("read", 0, 0)  # which raises when nobody waits any more, while a file is read too
+        return False
+
+    outcomes = service.library.ingest(files, collection=collection, on_progress=pulse, cancelled=cancelled)
     return UploadAnswer(collection, outcomes)
 
 
-def _files(form: FormData) -> Iterable[SourceFile]:
+def _files(form: FormData, password: str | None) -> Iterable[SourceFile]:
     for _, part in form.multi_items():
         if isinstance(part, UploadFile):
             # A form may name a file with its path on the sender's machine, which is nobody's business.
             name = PurePosixPath(part.filename or "").name
-            yield SourceFile(name, part.size or 0, part.file.read)
+            yield SourceFile(name, part.size or 0, part.file.read, password)
 
 
 def _delete(document_id: str, collection: str, service: Service) -> DeleteAnswer:

@@ -80,6 +80,7 @@ _FORM: Json = {
     "type": "object",
     "properties": {
         "collection": {"type": "string"},
+        "password": {"type": "string", "description": "opens those of the files that need one"},
         "files": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1},
     },
     "required": ["files"],
@@ -97,8 +98,15 @@ def _parameter(parameter: Parameter) -> Json:
         "in": parameter.place,
         "required": parameter.place == "path",
         "description": parameter.meaning,
-        "schema": {"type": "string", "minLength": 1, "maxLength": parameter.max_chars},
+        "schema": _parameter_schema(parameter),
     }
+
+
+def _parameter_schema(parameter: Parameter) -> Json:
+    if parameter.numbers:
+        least, most = parameter.numbers
+        return {"type": "integer", "minimum": least, "maximum": most}
+    return {"type": "string", "minLength": 1, "maxLength": parameter.max_chars}
 
 
 def _error_schema(resource: Resource) -> Json:
