@@ -6,22 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from rag.records import Chunk, Document
+from rag.errors import LibraryError
+from rag.records import DEFAULT_CHUNKING, Chunk, Chunking, Document
 
 # Tokens, by the embedder's own count and without special tokens. With the longest chunk, a question of
 # up to 125 tokens still fits into a window of 512.
-TARGET_TOKENS = 220
-OVERLAP_TOKENS = 40
 MAX_TOKENS = 384
-_SECTION_TOKENS = 100  # a chunk with this much ends at the next heading
+_SECTION = (100, 220)  # a chunk with this share of the target ends at the next heading
 _LEAST_ROOM = 16  # no embedder reads less
 _STRETCH = 1.3  # a section this much over the target stays whole: a short tail would say little
+TARGETS = range(50, int(MAX_TOKENS / _STRETCH) + 1)  # that may be chosen
 _WINDOW = 0.6  # a break is looked for from this share of the target on
 
 # How good a place for a break is. Inside a word is the last resort.
 _INSIDE, _WORD, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(-1, 5)
 
 _TITLE_CHARS = 80
+_CELL_BORDER = " | "  # as the readers of all formats write a table's rows
 
 # Text that a tokenizer reads as one unknown token, or not at all (base64, emoji runs), is cut into
 # pieces of this many characters, each taken for as many tokens as plain text would have.
@@ -62,16 +63,18 @@ class _Units:
     weights: list[int]
 
 
-def split(document: Document, offsets: Offsets, *, room: int = MAX_TOKENS) -> tuple[Chunk, ...]:
-    """Return the chunks of `document`, in order: about 220 tokens each, never over 384 or `room`.
+def split(
+    document: Document, offsets: Offsets, *, room: int = MAX_TOKENS, chunking: Chunking = DEFAULT_CHUNKING
+) -> tuple[Chunk, ...]:
+    """Return the chunks of `document`, in order: of about `chunking.target` tokens, never over 384 or `room`.
 
     `offsets` gives the character spans of a text's tokens, as `Embedder.offsets` does; `room` is how many
     of them the embedder reads, and in a small one the chunks are shorter throughout. A chunk ends at
     a heading, paragraph, sentence or line before it ends at a word. Inside a section each chunk begins
-    with up to 40 tokens of the one before; every character but white space is in some chunk.
+    with up to `chunking.overlap` tokens of the one before; every character but white space is in some chunk.
     """
     text = document.text
-    limits = _limits(room)
+    limits = _limits(room, chunking)
     units = _measure(document, offsets, limits)
     paths = _heading_paths(document)
     chunks: list[Chunk] = []
@@ -90,14 +93,22 @@ def split(document: Document, offsets: Offsets, *, room: int = MAX_TOKENS) -> tu
     return tuple(chunks)
 
 
-def _limits(room: int) -> _Limits:
+def check_chunking(chunking: Chunking) -> None:
+    """Raise LibraryError unless chunks can be cut so."""
+    if chunking.target not in TARGETS or not 0 <= chunking.overlap <= chunking.target // 2:
+        raise LibraryError(
+            f"Expected chunks of {TARGETS[0]} to {TARGETS[-1]} tokens that overlap by at most half of that, "
+            f"found {chunking.target} tokens and an overlap of {chunking.overlap}."
+        )
+
+
+def _limits(room: int, chunking: Chunking) -> _Limits:
     """Return the limits for an embedder that reads `room` tokens."""
     most = min(MAX_TOKENS, max(room, _LEAST_ROOM))
     # A section that stays whole should fit too.
-    share = min(1.0, most / (TARGET_TOKENS * _STRETCH))
-    return _Limits(
-        most, int(TARGET_TOKENS * share), int(OVERLAP_TOKENS * share), int(_SECTION_TOKENS * share)
-    )
+    share = min(1.0, most / (chunking.target * _STRETCH))
+    section = chunking.target * _SECTION[0] / _SECTION[1]
+    return _Limits(most, int(chunking.target * share), int(chunking.overlap * share), int(section * share))
 
 
 def _measure(document: Document, offsets: Offsets, limits: _Limits) -> _Units:
@@ -155,8 +166,8 @@ def _break_between(text: str, end: int, start: int) -> int:
     if (gap and _SENTENCE_END.search(tail)) or _WIDE_END.search(tail):
         return _SENTENCE
     if "\n" in gap:
-        # Below a sentence's end: in wrapped text and in PDF files, lines end anywhere.
-        return _LINE
+        # Below a sentence's end: in wrapped text and in PDF files, lines end anywhere. A table's rows do not.
+        return _SENTENCE if _CELL_BORDER in text[text.rfind("\n", 0, end) + 1 : end] else _LINE
     wide = _WIDE_CHAR.match(text, end - 1) or _WIDE_CHAR.match(text, start)
     return _WORD if gap or wide else _INSIDE
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
-from rag.migrations import migrate
+from rag.migrations import MIGRATIONS, migrate
 
 Connection = sqlite3.Connection
 Row = tuple[Any, ...]
@@ -21,13 +21,16 @@ _MAX_VARIABLES = 500  # per statement; SQLite's own limit is far higher, but not
 
 
 class Database:
-    """One SQLite file, its schema up to date, and one connection that threads share."""
+    """One SQLite file, its schema up to date, and one connection that threads share.
 
-    def __init__(self, path: Path) -> None:
+    With `read_only`, the file must be there and up to date, and nothing can be changed.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._lock = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = _open(path)
+            self._db = _open_to_read(path) if read_only else _open(path)
         except (OSError, sqlite3.OperationalError) as exc:
             raise LibraryError(
                 f"The library {path} cannot be opened: {exc}. RAG_HOME must name a folder that this "
@@ -51,6 +54,14 @@ class Database:
                 return self._db.execute(statement, values).fetchall()
         except UnicodeEncodeError:  # half a surrogate pair, with which nothing stored is named
             return []
+        except sqlite3.Error as exc:
+            raise _unreadable(exc) from exc
+
+    def stream(self, statement: str, *values: object) -> Iterator[Row]:
+        """Yield the rows that `statement` finds, one at a time; nobody else reads or writes meanwhile."""
+        try:
+            with self._lock:
+                yield from self._db.execute(statement, values)
         except sqlite3.Error as exc:
             raise _unreadable(exc) from exc
 
@@ -119,10 +130,32 @@ def _open(path: Path) -> Connection:
         # FULL: what has been reported as added survives a power cut.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
+        # What was deleted for good cannot be read in the file either.
+        db.execute("PRAGMA secure_delete = ON")
         migrate(db)
     except BaseException:
         db.close()
         raise
+    return db
+
+
+def _open_to_read(path: Path) -> Connection:
+    # Not "mode=ro", with which SQLite cannot recover what a killed process has left in the log.
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None
+    )
+    try:
+        db.execute("PRAGMA query_only = ON")
+        schema = int(db.execute("PRAGMA user_version").fetchone()[0])
+    except BaseException:
+        db.close()
+        raise
+    if schema != len(MIGRATIONS):
+        db.close()
+        raise LibraryError(
+            f"The library has schema {schema}, and this version works with schema {len(MIGRATIONS)}. Start "
+            "the server once: it brings an older one up to date."
+        )
     return db
 
 

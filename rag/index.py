@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import faiss
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 faiss.omp_set_num_threads(1)
 
 _CHECKSUM_BYTES = sha256().digest_size
+_PIECE_BYTES = 1 << 20
 
 
 class VectorIndex:
@@ -70,28 +72,44 @@ class VectorIndex:
         # Rounding can carry the product of two unit vectors just past 1.
         return ids[order], np.clip(cosines[order], -1.0, 1.0)
 
+    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors under `ids`, float32 [n, dim], in their order. All of them must be there."""
+        return np.asarray(self._faiss.reconstruct_batch(np.ascontiguousarray(ids)), dtype=np.float32)
+
     def save(self, path: Path) -> None:
-        """Write the index to `path`, whole or not at all, after a checksum of it."""
-        stored = faiss.serialize_index(self._faiss).tobytes()
+        """Write the index to `path`, whole or not at all, after a checksum of it. Raises OSError."""
         # A name of its own, because another process may be saving the same index.
         descriptor, partial = tempfile.mkstemp(prefix=path.stem, suffix=".partial", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(sha256(stored).digest())
-                file.write(stored)
+                self._write(file)
             Path(partial).replace(path)
         finally:
             Path(partial).unlink(missing_ok=True)
+
+    def _write(self, file: BinaryIO) -> None:
+        """Write piece by piece: an index of gigabytes has no room in memory twice."""
+        digest = sha256()
+
+        def write(piece: bytes) -> int:
+            digest.update(piece)
+            return file.write(piece)
+
+        file.write(bytes(_CHECKSUM_BYTES))
+        faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write, _PIECE_BYTES))
+        file.seek(0)
+        file.write(digest.digest())
 
     @classmethod
     def load(cls, path: Path, *, dim: int) -> "VectorIndex | None":
         """Return the index saved at `path`; None when it is missing, damaged or of another `dim`."""
         try:
-            data = path.read_bytes()
-            # FAISS itself would not notice a changed vector.
-            if sha256(memoryview(data)[_CHECKSUM_BYTES:]).digest() != data[:_CHECKSUM_BYTES]:
-                return None
-            stored = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8)[_CHECKSUM_BYTES:])
+            with path.open("rb") as file:
+                # FAISS itself would not notice a changed vector.
+                if not _is_whole(file):
+                    return None
+                file.seek(_CHECKSUM_BYTES)
+                stored = faiss.read_index(faiss.PyCallbackIOReader(file.read, _PIECE_BYTES))
         except (OSError, RuntimeError):  # RuntimeError is what FAISS raises for what it cannot read
             return None
         if not isinstance(stored, faiss.IndexIDMap2) or stored.d != dim:
@@ -99,3 +117,10 @@ class VectorIndex:
         index = cls(dim)
         index._faiss = stored
         return index
+
+
+def _is_whole(file: BinaryIO) -> bool:
+    expected, digest = file.read(_CHECKSUM_BYTES), sha256()
+    while piece := file.read(_PIECE_BYTES):
+        digest.update(piece)
+    return digest.digest() == expected

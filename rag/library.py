@@ -3,53 +3,51 @@
 import shlex
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rag.chunk import check_chunking
+from rag.contain import Parsers
 from rag.embed import Embedder
 from rag.embedders import Embedders
-from rag.errors import LibraryError, ModelError, NotFoundError
-from rag.index import VectorIndex
+from rag.errors import LibraryError, ModelError
 from rag.ingest import Ingestion, OnOutcome, OnProgress, SourceFile
-from rag.live_index import LiveIndexes
+from rag.journal import Unfinished
 from rag.names import check_collection_name
-from rag.records import DocumentInfo, FileOutcome, Passage
-from rag.retrieve import Nearest
+from rag.rechunk import Cancelled, Rechunking, RechunkOutcome
+from rag.rechunk import OnProgress as OnRechunked
+from rag.records import Chunk, Chunking, Document, DocumentInfo, FileOutcome, Judgment
+from rag.searching import Searcher, Searching
 from rag.store import EmbedderRef, Store
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Searcher:
-    """A collection as one question finds it: the embedder of its vectors, and the search in them.
-
-    The two stay together: re-embedded meanwhile, the collection is searched as it was.
-    """
-
-    embedder: Embedder
-    nearest: Nearest
 
 
 class Library:
     """The store, and the vector indexes derived from it: each collection with an embedder of its own.
 
     Safe between threads; a change made by another process is seen at the next search. `ingesting` is
-    held while a file is added.
+    held while a document is added. `parsers` read the files; they are closed with the library.
     """
 
-    def __init__(self, store: Store, embedders: Embedders, *, home: Path, max_file_bytes: int) -> None:
+    def __init__(
+        self, store: Store, embedders: Embedders, parsers: Parsers, *, home: Path, max_file_bytes: int
+    ) -> None:
         self.store = store
         self.embedders = embedders
+        self.parsers = parsers
         self.ingesting = threading.Lock()
-        self._indexes = LiveIndexes(store, home / "index")
-        self._searching = threading.Lock()
+        self._search = Searching(store, embedder=self.embedder, release=self.release, folder=home / "index")
+        settling = self._search.settling
+        self._rechunking = Rechunking(store, embedder=self.embedder, settling=settling)
         self._ingestion = Ingestion(
-            store, embedder=self.embedder, settling=self._searching, max_file_bytes=max_file_bytes
+            store,
+            parsers,
+            embedder=self.embedder,
+            ingesting=self.ingesting,
+            settling=settling,
+            max_file_bytes=max_file_bytes,
         )
+        with suppress(LibraryError):  # on a full disk, what there is can be searched all the same
+            store.trash.empty()
 
     def collections(self) -> tuple[str, ...]:
         """Return the names of the collections, sorted."""
@@ -58,6 +56,48 @@ class Library:
     def filled(self) -> tuple[str, ...]:
         """Return the names of the collections that hold a document, sorted."""
         return self.store.filled()
+
+    def collection_names(self) -> tuple[str, ...]:
+        """Return the names of the collections, empty ones too, sorted."""
+        return self.store.collections()
+
+    def create_collection(self, name: str) -> None:
+        """Make an empty collection. Raises LibraryError when it cannot be called so, or is there already."""
+        check_collection_name(name)
+        self.store.shelves.create(name)
+
+    def rename_collection(self, old: str, new: str) -> None:
+        """Call the collection `old` `new`.
+
+        Raises NotFoundError, and LibraryError when it cannot be called so, or is being changed.
+        """
+        check_collection_name(new)
+        with self._at_rest(old):
+            self.store.shelves.rename(old, new)
+        self._search.forget(old)
+
+    def delete_collection(self, name: str) -> None:
+        """Delete a collection with its documents, trash and judgments, for good.
+
+        Raises NotFoundError, and LibraryError when it is being changed.
+        """
+        embedder = self.embedder_ref(name)
+        with self._at_rest(name), self._search.settling:
+            self.store.shelves.delete(name)
+        self._search.forget(name)
+        if embedder:
+            self.release(embedder.sha256)
+
+    @contextmanager
+    def _at_rest(self, collection: str) -> Iterator[None]:
+        self.store.existing(collection)
+        with self.store.sole_rebuild(collection) as alone:
+            if not alone or self.store.journal.is_adding(collection):
+                raise LibraryError(
+                    f"Collection {collection!r} is being added to, re-embedded or re-chunked. Wait until "
+                    "that is done, or cancel it."
+                )
+            yield
 
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
         """Return the documents of `collection`, in order of name; none for one that does not exist."""
@@ -92,34 +132,115 @@ class Library:
         collection: str,
         on_progress: OnProgress | None = None,
         on_outcome: OnOutcome | None = None,
+        cancelled: Cancelled | None = None,
     ) -> tuple[FileOutcome, ...]:
         """Add `files` to `collection` and return what became of each, in order.
 
-        A file that fails costs itself alone. Bytes that are there already are not added again. A file
-        takes the place of an older one of its name, but not of one that came in the same call. Raises
-        LibraryError when nothing can be added to `collection`.
+        A file that fails costs itself alone. The files in an archive, and those attached to a mail, have
+        outcomes of their own; a file of records has one for all. Bytes that are there already are not added
+        again. A file takes the place of an older one of its name, but not of one that came in the same
+        call; of a file of records, each record does. Once `cancelled`, which is asked again and again, the
+        outcomes of what is done are returned. Raises LibraryError when nothing can be added to `collection`.
         """
         check_collection_name(collection)
         self.embedder(collection)  # refuses a collection whose embedder is not here
-        outcomes: list[FileOutcome] = []
-        for file in files:
-            taken = {outcome.document for outcome in outcomes}
-            with self.ingesting:
-                outcomes.append(self._ingestion.add(file, collection, taken, on_progress))
-            if on_outcome:
-                on_outcome(outcomes[-1])
+        outcomes = self._ingestion.add(
+            list(files), collection, on_progress=on_progress, on_outcome=on_outcome, cancelled=cancelled
+        )
         if collection in self.collections():
             self.searcher(collection)
-            self.save_index(collection)
-        return tuple(outcomes)
+        return outcomes
 
     def delete(self, document_id: str, *, collection: str) -> str:
-        """Delete a document and return its name. Raises NotFoundError when it is not there."""
-        name = self._name_of(document_id, collection)
-        with self._searching:
-            self.store.delete_document(collection, document_id)
-        self.save_index(collection)
+        """Move a document to the trash and return its name. Raises NotFoundError when it is not there."""
+        with self._search.settling:
+            name = self.store.delete_document(collection, document_id)
+        self._search.refresh(collection)
         return name
+
+    def restore(self, document_id: str, *, collection: str) -> str:
+        """Bring a document back from the trash and return its name: undo its deletion, or its replacement.
+
+        What has taken its name since goes to the trash. Where the collection's chunks or embedder are
+        others by now, it is cut and embedded anew. Raises NotFoundError when it is not there (any more).
+        """
+        key = self.store.trash.key(collection, document_id)
+        if not self.store.contents.is_as_set(key, collection):
+            self._rechunking.document(collection, key)
+        with self._search.settling:
+            name = self.store.restore_document(collection, document_id)
+        self._search.refresh(collection)
+        return name
+
+    def trash(self, collection: str) -> tuple[DocumentInfo, ...]:
+        """Return what can be restored to `collection`, the last deleted first."""
+        return self.store.trash.documents(collection)
+
+    def document(self, collection: str, document_id: str) -> tuple[Document, tuple[Chunk, ...]]:
+        """Return a document as it was parsed, and its chunks, in order. Raises NotFoundError."""
+        with self.store.snapshot():
+            key = self.store.contents.key(collection, document_id)
+            return self.store.contents.document(key), self.store.contents.chunks(key)
+
+    def original(self, collection: str, document_id: str) -> bytes | None:
+        """Return a document's file as it was added; None where it was not kept. Raises NotFoundError."""
+        return self.store.contents.original(self.store.contents.key(collection, document_id))
+
+    def chunking(self, collection: str) -> Chunking:
+        """Return how long the chunks of `collection` are to be; the default for one not there yet."""
+        return self.store.chunking(collection)
+
+    def chunking_pending(self, collection: str) -> int:
+        """Return how many documents have chunks of a former length: `rechunk` was cancelled, or killed."""
+        return len(self.store.contents.cut_otherwise(collection))
+
+    def preview_chunking(self, collection: str, chunking: Chunking, document_id: str) -> tuple[Chunk, ...]:
+        """Return a document's chunks as they would be; nothing is kept. Raises LibraryError."""
+        check_chunking(chunking)
+        return self._rechunking.preview(
+            collection, self.store.contents.key(collection, document_id), chunking
+        )
+
+    def rechunk(
+        self,
+        collection: str,
+        chunking: Chunking,
+        *,
+        on_progress: OnRechunked | None = None,
+        cancelled: Cancelled = lambda: False,
+    ) -> RechunkOutcome:
+        """Make `chunking` that of the collection, and cut each document that has another; return how it went.
+
+        It is searched all the while. A run that was cancelled or killed keeps what is done, and the next one
+        goes on. Raises NotFoundError; LibraryError for lengths that cannot be, and when the collection is
+        being re-embedded or re-chunked.
+        """
+        check_chunking(chunking)
+        with self.store.sole_rebuild(collection) as alone:
+            if not alone:
+                raise LibraryError(
+                    f"Collection {collection!r} is being re-embedded or re-chunked already. Wait until that "
+                    "is done."
+                )
+            outcome = self._rechunking.collection(collection, chunking, on_progress, cancelled)
+        self.searcher(collection)
+        return outcome
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Return which files were being added, or waited for it, when a process ended: rolled back."""
+        return self.store.journal.unfinished()
+
+    def acknowledge(self) -> None:
+        """Forget what `unfinished` returns: whoever should know, knows."""
+        self.store.journal.acknowledge()
+
+    def judge(self, judgment: Judgment, *, collection: str) -> None:
+        """Keep `judgment`, in place of an earlier one of the same span for the same question."""
+        self.store.judgments.put(collection, judgment)
+
+    def judgments(self, collection: str, query: str | None = None) -> tuple[Judgment, ...]:
+        """Return the collection's judgments, or those for one question, in the order of their making."""
+        return self.store.judgments.of(collection, query)
 
     def searcher(self, collection: str, *, document_id: str | None = None) -> Searcher:
         """Return what one question needs to search `collection`, brought into memory and up to date.
@@ -127,51 +248,7 @@ class Library:
         With `document_id`, only that document is searched; `nearest` raises NotFoundError for an unknown
         one. Raises NotFoundError for an unknown collection, LibraryError when its embedder is not here.
         """
-        index = None
-        while index is None:  # until nobody re-embeds the collection between the two steps
-            embedder = self.embedder(collection)
-            index = self._index(collection, embedder)
-        search = partial(self._nearest, collection, document_id, embedder, index)
-        return Searcher(embedder, search)
-
-    def _index(self, collection: str, embedder: Embedder) -> VectorIndex | None:
-        with self._standing_still():
-            before = self._indexes.model(collection)
-            index = self._current(collection, embedder)
-        if before not in (None, embedder.info.sha256):
-            self.release(str(before))
-        return index
-
-    def _nearest(
-        self,
-        collection: str,
-        document_id: str | None,
-        embedder: Embedder,
-        index: VectorIndex,
-        vector: NDArray[np.float32],
-        k: int,
-    ) -> list[tuple[Passage, float]]:
-        """Return the at most `k` passages nearest to `vector` of `embedder`, best first, with cosines."""
-        with self._standing_still():
-            # Re-embedded since: the question's vector belongs to the older vectors, still in `index`.
-            current = self._current(collection, embedder)
-            index = index if current is None else current
-            within = None
-            if document_id is not None:
-                self._name_of(document_id, collection)
-                within = self.store.chunk_keys(collection, document_id=document_id).tolist()
-            keys, cosines = index.search(vector, k, within=within)
-            passages = self.store.passages(keys)
-        return list(zip(passages, cosines.tolist(), strict=True))
-
-    def _current(self, collection: str, embedder: Embedder) -> VectorIndex | None:
-        return self._indexes.current(collection, model=embedder.info.sha256, dim=embedder.dim)
-
-    @contextmanager
-    def _standing_still(self) -> Iterator[None]:
-        """Keep other threads from the indexes, and let everything be read from one state of the store."""
-        with self._searching, self.store.snapshot():
-            yield
+        return self._search.searcher(collection, document_id=document_id)
 
     def release(self, fingerprint: str) -> None:
         """Let go of the embedder with this fingerprint, unless a collection needs it."""
@@ -180,20 +257,9 @@ class Library:
 
     def is_current(self, collection: str) -> bool:
         """Return whether a search finds all that it needs in memory and up to date."""
-        with self._searching:
-            return self._indexes.is_current(collection)
+        return self._search.is_current(collection)
 
     def close(self) -> None:
-        """Close the library's file; the library cannot be used afterwards."""
+        """Close the library's file, and end what reads files; the library cannot be used afterwards."""
+        self.parsers.close()
         self.store.close()
-
-    def save_index(self, collection: str) -> None:
-        """Write the collection's index, if it is in memory, where the next start finds it."""
-        with self._standing_still():
-            self._indexes.save(collection)
-
-    def _name_of(self, document_id: str, collection: str) -> str:
-        name = self.store.name_of(collection, document_id)
-        if name is None:
-            raise NotFoundError(f"Collection {collection!r} holds no document with id {document_id!r}.")
-        return name

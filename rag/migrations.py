@@ -71,6 +71,7 @@ _VECTORS_BY_SEVERAL_EMBEDDERS = (
 # A collection that is another's trash holds what was deleted from it, whole: to undo is to move it back.
 _WHAT_A_LIBRARY_PAGE_SHOWS = (
     "ALTER TABLE collections ADD COLUMN trash_of INTEGER REFERENCES collections(key) ON DELETE CASCADE",
+    "ALTER TABLE collections ADD COLUMN indexed TEXT",  # the revision of its saved vector index
     "ALTER TABLE collections ADD COLUMN chunk_target INTEGER NOT NULL DEFAULT 220",  # tokens
     "ALTER TABLE collections ADD COLUMN chunk_overlap INTEGER NOT NULL DEFAULT 40",
     "ALTER TABLE documents ADD COLUMN language TEXT",  # ISO 639-1
@@ -81,7 +82,9 @@ _WHAT_A_LIBRARY_PAGE_SHOWS = (
     "ALTER TABLE documents ADD COLUMN headings TEXT",  # JSON [[level, title, start], …]; NULL: not kept yet
     "ALTER TABLE documents ADD COLUMN chunk_target INTEGER NOT NULL DEFAULT 220",  # that its chunks have
     "ALTER TABLE documents ADD COLUMN chunk_overlap INTEGER NOT NULL DEFAULT 40",
+    "ALTER TABLE documents ADD COLUMN trashed_at TEXT",  # NULL outside the trash
     "UPDATE documents SET page_count = (SELECT count(*) FROM pages WHERE document = documents.key)",
+    "CREATE VIEW shelves AS SELECT * FROM collections WHERE trash_of IS NULL",  # what people see
     """CREATE TABLE originals (
         document INTEGER PRIMARY KEY REFERENCES documents(key) ON DELETE CASCADE,
         data BLOB NOT NULL  -- the file as it was added; kept where its pages can be shown as images

@@ -47,10 +47,11 @@ def reembed(
     LibraryError when the collection is being re-embedded already.
     """
     library.store.existing(collection)
-    with library.store.sole_reembedding(collection) as alone:
+    with library.store.sole_rebuild(collection) as alone:
         if not alone:
             raise LibraryError(
-                f"Collection {collection!r} is being re-embedded already. Wait until that is done."
+                f"Collection {collection!r} is being re-embedded or re-chunked already. Wait until that is "
+                "done."
             )
         embedder = library.embedders.fresh(embedder_id)
         try:
@@ -120,7 +121,6 @@ class _Run:
     def _take_over(self) -> None:
         """Have the new index ready for the next question, and give back the older embedder's memory."""
         self._library.searcher(self._collection)
-        self._library.save_index(self._collection)
         give_memory_back()
 
     def _count(self) -> tuple[int, int]:

@@ -1,19 +1,20 @@
 """Keep documents, chunks and vectors in one SQLite file."""
 
-import json
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag import rows
+from rag.contents import Contents
 from rag.database import Connection, Database, Row, sole_holder
-from rag.errors import LibraryError, NotFoundError
+from rag.errors import LibraryError
+from rag.journal import Journal, finish
+from rag.judgments import Judgments
 from rag.records import (
     DEFAULT_CHUNKING,
     Chunk,
@@ -24,10 +25,12 @@ from rag.records import (
     ModelInfo,
     Passage,
 )
+from rag.shelves import Shelves
+from rag.trash import Trash
 from rag.vectors import VectorTable
 
 _DELETED_MEANWHILE = "A document was deleted while it was being searched. Ask again."
-_STATE = "SELECT name, revision, embedder, embedder_sha256 FROM collections"
+_STATE = "SELECT name, revision, embedder, embedder_sha256, indexed FROM shelves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +46,31 @@ class CollectionState:
     """A collection as it is now.
 
     `revision` changes whenever the collection does; `embedder` is None before the first document.
+    `indexed` is the revision at which its vector index was last saved, None when it never was.
     """
 
     name: str
     revision: str
     embedder: EmbedderRef | None
+    indexed: str | None = None
 
 
 class Store:
     """One SQLite file, one connection, safe between threads.
 
-    Every change of a collection is one transaction and gives it a new revision. The chunks' `vectors` are
-    in the same file.
+    Every change of a collection is one transaction and gives it a new revision. The chunks' `vectors`, the
+    `trash`, the `judgments` and the `journal` of what is being added are in the same file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = Database(path)
+        self.shelves = Shelves(self._db)
         self.vectors = VectorTable(self._db)
+        self.contents = Contents(self._db, self.shelves, self.vectors)
+        self.trash = Trash(self._db)
+        self.judgments = Judgments(self._db, self.shelves)
+        self.journal = Journal(self._db, path.parent)
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -76,11 +86,11 @@ class Store:
 
     def filled(self) -> tuple[str, ...]:
         """Return the names of the collections that hold a document, sorted."""
-        rows = self._db.read(
-            """SELECT name FROM collections
-               WHERE EXISTS (SELECT 1 FROM documents WHERE collection = collections.key) ORDER BY name"""
+        found = self._db.read(
+            """SELECT name FROM shelves s
+               WHERE EXISTS (SELECT 1 FROM documents WHERE collection = s.key) ORDER BY name"""
         )
-        return tuple(name for (name,) in rows)
+        return tuple(name for (name,) in found)
 
     def states(self) -> tuple[CollectionState, ...]:
         """Return every collection's state, in order of name."""
@@ -88,39 +98,36 @@ class Store:
 
     def state(self, collection: str) -> CollectionState | None:
         """Return the collection's state, None for an unknown one."""
-        rows = self._db.read(f"{_STATE} WHERE name = ?", collection)
-        return _state(rows[0]) if rows else None
+        found = self._db.read(f"{_STATE} WHERE name = ?", collection)
+        return _state(found[0]) if found else None
 
     def existing(self, collection: str) -> CollectionState:
         """Return the collection's state. Raises NotFoundError, with the names of those there are."""
         state = self.state(collection)
         if state is None:
-            known = ", ".join(self.filled()) or "none yet"
-            raise NotFoundError(f"There is no collection {collection!r}. Collections: {known}.")
+            raise self.shelves.unknown(collection)
         return state
 
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
         """Return the collection's documents, in order of name."""
-        rows = self._db.read(
-            """SELECT d.sha256, d.name, d.kind, d.size_bytes, d.page_count,
-                      (SELECT count(*) FROM chunks WHERE document = d.key), d.added_at, d.language,
-                      d.encoding, d.notes, d.chunk_target, d.chunk_overlap,
-                      EXISTS (SELECT 1 FROM originals WHERE document = d.key)
-               FROM documents d JOIN collections c ON c.key = d.collection
-               WHERE c.name = ? ORDER BY d.name""",
-            collection,
+        statement = (
+            f"{rows.DOCUMENT_INFO} JOIN shelves c ON c.key = d.collection WHERE c.name = ? ORDER BY d.name"
         )
-        return tuple(_document_info(row) for row in rows)
+        return tuple(rows.document_info(row) for row in self._db.read(statement, collection))
 
     def name_of(self, collection: str, document_id: str) -> str | None:
         """Return the name under which the collection holds the document, None when it does not."""
-        rows = self._db.read(
-            """SELECT d.name FROM documents d JOIN collections c ON c.key = d.collection
+        found = self._db.read(
+            """SELECT d.name FROM documents d JOIN shelves c ON c.key = d.collection
                WHERE c.name = ? AND d.sha256 = ?""",
             collection,
             document_id,
         )
-        return str(rows[0][0]) if rows else None
+        return str(found[0][0]) if found else None
+
+    def chunking(self, collection: str) -> Chunking:
+        """Return how long the chunks of `collection` are to be; the default for one not there yet."""
+        return self.shelves.chunking(collection)
 
     def put_document(
         self,
@@ -133,52 +140,51 @@ class Store:
         embedder: ModelInfo,
         chunking: Chunking = DEFAULT_CHUNKING,
         original: bytes | None = None,
+        finished: Sequence[int] = (),
     ) -> FileStatus:
         """Add `document`, in place of one of the same name, unless its bytes are there already.
 
-        Return which of the three it was. `vectors` float32 [n_chunks, dim] are the chunks' own, made by
-        `embedder`; `chunking` is how long the chunks are. `original` is the file itself, where it is to be
-        kept. The first document's embedder is the collection's; LibraryError refuses any other, and
-        vectors of another length.
+        Return which of the three it was; the older one goes to the trash. `vectors` float32 [n_chunks, dim]
+        are the chunks' own, made by `embedder`; `chunking` is how long the chunks are. `original` is the
+        file itself, where it is to be kept; the entries `finished` leave the journal. The first document's
+        embedder is the collection's; LibraryError refuses any other, and vectors of another length.
         """
-        with self._change(collection) as (db, key):
+        with self.shelves.change(collection, made=True) as (db, key):
+            finish(db, finished)
             if self.name_of(collection, document.id):  # another process was faster
                 return "unchanged"
             _claim(db, key, embedder)
-            gone = db.execute("DELETE FROM documents WHERE collection = ? AND name = ?", (key, document.name))
-            row = db.execute(
-                """INSERT INTO documents (collection, sha256, name, kind, size_bytes, text, added_at,
-                       language, encoding, page_count, unreadable, notes, headings, chunk_target,
-                       chunk_overlap)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-                (
-                    *(key, document.id, document.name, document.kind, size_bytes, document.text, _now()),
-                    *(document.language, document.encoding, document.page_count or len(document.pages)),
-                    *(_json(document.unreadable), _json(document.notes)),
-                    _json([(heading.level, heading.title, heading.start) for heading in document.headings]),
-                    *(chunking.target, chunking.overlap),
-                ),
-            )
+            self.trash.forget(db, key, document.id)
+            older = db.execute(
+                "SELECT key FROM documents WHERE collection = ? AND name = ?", (key, document.name)
+            ).fetchone()
+            if older:
+                self.trash.put(db, key, older[0])
+            added = rows.insert_document(db, key, document, size_bytes, chunking)
             if original is not None:
-                db.execute("INSERT INTO originals VALUES (?, ?)", (row.lastrowid, original))
-            db.executemany(
-                "INSERT INTO pages VALUES (?, ?, ?, ?)",
-                [(row.lastrowid, page.number, page.start, page.end) for page in document.pages],
-            )
-            keys = [_put_chunk(db, row.lastrowid, chunk) for chunk in chunks]
-            self.vectors.insert(db, collection, keys, vectors, model=embedder.sha256)
-        return "replaced" if gone.rowcount else "added"
+                db.execute("INSERT INTO originals VALUES (?, ?)", (added, original))
+            self.contents.insert_chunks(db, collection, added, chunks, vectors, embedder=embedder)
+        return "replaced" if older else "added"
 
-    def delete_document(self, collection: str, document_id: str) -> None:
-        """Delete a document with its chunks and vectors."""
-        with self._change(collection) as (db, key):
-            db.execute("DELETE FROM documents WHERE collection = ? AND sha256 = ?", (key, document_id))
+    def delete_document(self, collection: str, document_id: str) -> str:
+        """Move a document to the trash and return its name. Raises NotFoundError when it is not there."""
+        document = self.contents.key(collection, document_id)  # an unknown one makes no new revision
+        with self.shelves.change(collection) as (db, key):
+            return self.trash.put(db, key, document)
+
+    def restore_document(self, collection: str, document_id: str) -> str:
+        """Move a document from the trash back, and what has taken its name since there; return its name.
+
+        Raises NotFoundError when it is not there, LibraryError when its vectors are not the collection's.
+        """
+        with self.shelves.change(collection) as (db, key):
+            return self.trash.take(db, key, self.trash.key(collection, document_id))
 
     def chunk_keys(self, collection: str, *, document_id: str | None = None) -> NDArray[np.int64]:
         """Return the keys of the collection's chunks, or of one document's, int64 [n], ascending."""
         return self._db.read_keys(
             """SELECT k.key FROM chunks k JOIN documents d ON d.key = k.document
-               JOIN collections c ON c.key = d.collection
+               JOIN shelves c ON c.key = d.collection
                WHERE c.name = ?1 AND (?2 IS NULL OR d.sha256 = ?2) ORDER BY k.key""",
             collection,
             document_id,
@@ -188,36 +194,23 @@ class Store:
         """Return key and text of those of the chunks `keys` that are still there, by key."""
         return sorted(self._db.read_by_key("SELECT key, text FROM chunks WHERE key", keys))
 
-    def sole_reembedding(self, collection: str) -> AbstractContextManager[bool]:
-        """Return a context that says whether nobody else, in any process, is in it for `collection`."""
+    def sole_rebuild(self, collection: str) -> AbstractContextManager[bool]:
+        """Return a context that says whether nobody else, in any process, is in it for `collection`.
+
+        Whoever re-embeds or re-chunks a collection is in it.
+        """
         digest = sha256(collection.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return sole_holder(self._path.with_name(f"reembed-{digest}.lock"))
+        return sole_holder(self._path.with_name(f"rebuild-{digest}.lock"))
 
     def passages(self, keys: NDArray[np.int64]) -> tuple[Passage, ...]:
         """Return the chunks `keys` as passages, in the order of `keys`.
 
         Raises LibraryError when one has been deleted since.
         """
-        rows = self._db.read_by_key(
-            """SELECT k.key, d.sha256, d.name, k.text, k.start, k.end, k.page, k.headings, d.kind, d.language
-               FROM chunks k JOIN documents d ON d.key = k.document WHERE k.key""",
-            keys,
-        )
-        found = {row[0]: _passage(row[1:]) for row in rows}
+        found = dict(rows.passage(row) for row in self._db.read_by_key(f"{rows.PASSAGE} WHERE k.key", keys))
         if len(found) != len(keys):
             raise LibraryError(_DELETED_MEANWHILE)
         return tuple(found[int(key)] for key in keys)
-
-    @contextmanager
-    def _change(self, collection: str) -> Iterator[tuple[Connection, int]]:
-        """Run the body as one transaction on `collection` (made if new); yield it and its key."""
-        with self._db.transaction() as db:
-            row = db.execute(
-                """INSERT INTO collections (name, revision) VALUES (?, ?)
-                   ON CONFLICT (name) DO UPDATE SET revision = excluded.revision RETURNING key""",
-                (collection, uuid.uuid4().hex),
-            ).fetchone()
-            yield db, int(row[0])
 
 
 def _claim(db: Connection, key: int, embedder: ModelInfo) -> None:
@@ -235,46 +228,7 @@ def _claim(db: Connection, key: int, embedder: ModelInfo) -> None:
         )
 
 
-def _put_chunk(db: Connection, document: int | None, chunk: Chunk) -> int:
-    headings = _json(chunk.headings)
-    row = db.execute(
-        """INSERT INTO chunks (document, start, end, text, tokens, page, headings)
-           VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING key""",
-        (document, chunk.start, chunk.end, chunk.text, chunk.tokens, chunk.page, headings),
-    )
-    return int(row.fetchone()[0])
-
-
 def _state(row: Row) -> CollectionState:
-    name, revision, embedder_id, fingerprint = row
-    return CollectionState(name, revision, EmbedderRef(embedder_id, fingerprint) if fingerprint else None)
-
-
-def _document_info(row: Row) -> DocumentInfo:
-    *plain, notes, target, overlap, has_original = row
-    values = [*plain, tuple(json.loads(notes)), Chunking(target, overlap), bool(has_original)]
-    return DocumentInfo(*values)
-
-
-def _passage(row: Row) -> Passage:
-    sha256, name, text, start, end, page, headings, kind, language = row
-    return Passage(
-        chunk_id=f"{sha256[:16]}-{start}-{end}",
-        document_id=sha256,
-        document=name,
-        text=text,
-        start=start,
-        end=end,
-        page=page,
-        headings=tuple(json.loads(headings)),
-        kind=kind,
-        language=language,
-    )
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    name, revision, embedder_id, fingerprint, indexed = row
+    ref = EmbedderRef(embedder_id, fingerprint) if fingerprint else None
+    return CollectionState(name, revision, ref, indexed)

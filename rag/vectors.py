@@ -43,7 +43,7 @@ class VectorTable:
         """Return the keys of the collection's chunks without a vector by `model`, int64 [n], ascending."""
         return self._db.read_keys(
             """SELECT k.key FROM chunks k JOIN documents d ON d.key = k.document
-               JOIN collections c ON c.key = d.collection
+               JOIN shelves c ON c.key = d.collection
                WHERE c.name = ?1 AND NOT EXISTS (
                    SELECT 1 FROM vectors v WHERE v.chunk = k.key AND v.model = ?2)
                ORDER BY k.key""",
@@ -90,18 +90,19 @@ class VectorTable:
             db.execute(
                 """DELETE FROM vectors WHERE model != ? AND chunk IN (
                        SELECT k.key FROM chunks k JOIN documents d ON d.key = k.document
-                       JOIN collections c ON c.key = d.collection WHERE c.name = ?)""",
+                       JOIN shelves c ON c.key = d.collection WHERE c.name = ?)""",
                 (embedder.sha256, collection),
             )
             db.execute(
-                "UPDATE collections SET revision = ?, embedder = ?, embedder_sha256 = ? WHERE name = ?",
+                "UPDATE collections SET revision = ?, embedder = ?, embedder_sha256 = ? "
+                "WHERE trash_of IS NULL AND name = ?",
                 (uuid.uuid4().hex, embedder.id, embedder.sha256, collection),
             )
         return True
 
     def _check_length(self, collection: str, length: int, model: str) -> None:
         rows = self._db.read(
-            """SELECT length(v.vector) FROM collections c JOIN documents d ON d.collection = c.key
+            """SELECT length(v.vector) FROM shelves c JOIN documents d ON d.collection = c.key
                JOIN chunks k ON k.document = d.key JOIN vectors v ON v.chunk = k.key
                WHERE c.name = ? AND v.model = ? LIMIT 1""",
             collection,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from machine import installed
 from tokenizers import Tokenizer
 
-from rag.chunk import MAX_TOKENS, OVERLAP_TOKENS, split
-from rag.records import Chunk, Document, Heading, Page
+from rag.chunk import MAX_TOKENS, TARGETS, check_chunking, split
+from rag.records import DEFAULT_CHUNKING, Chunk, Chunking, Document, Heading, Page
 
 TOKENIZER = Tokenizer.from_file(str(installed("embed").tokenizer))
 TOKENIZER.no_padding()
@@ -31,9 +31,15 @@ def offsets(text: str) -> list[tuple[int, int]]:
 
 
 def chunks_of(
-    text: str, *, room: int = MAX_TOKENS, pages: tuple[Page, ...] = (), headings: tuple[Heading, ...] = ()
+    text: str,
+    *,
+    room: int = MAX_TOKENS,
+    pages: tuple[Page, ...] = (),
+    headings: tuple[Heading, ...] = (),
+    chunking: Chunking = DEFAULT_CHUNKING,
 ) -> tuple[Chunk, ...]:
-    return split(Document("d", "d.txt", "txt", text, pages, headings), offsets, room=room)
+    document = Document("d", "d.txt", "txt", text, pages, headings)
+    return split(document, offsets, room=room, chunking=chunking)
 
 
 @settings(max_examples=150, deadline=None)
@@ -77,7 +83,7 @@ def test_a_long_text_gives_chunks_near_the_target_with_an_overlap() -> None:
     assert all(130 <= chunk.tokens <= 290 for chunk in chunks)
     for before, after in itertools.pairwise(chunks):
         shared = before.text[after.start - before.start :]
-        assert 20 <= len(offsets(shared)) <= OVERLAP_TOKENS
+        assert 20 <= len(offsets(shared)) <= DEFAULT_CHUNKING.overlap
 
 
 @pytest.mark.parametrize("room", [MAX_TOKENS, 510, 8190])
@@ -91,6 +97,28 @@ def test_in_a_small_window_chunks_are_near_a_smaller_target_with_a_smaller_overl
     for before, after in itertools.pairwise(chunks):
         shared = before.text[after.start - before.start :]
         assert 8 <= len(offsets(shared)) <= 17
+
+
+@settings(max_examples=100, deadline=None)
+@given(PROSE, st.sampled_from(TARGETS), st.floats(0, 0.5))
+def test_with_any_length_that_may_be_chosen_nothing_is_left_out(text: str, target: int, share: float) -> None:
+    chunking, covered = Chunking(target, int(target * share)), [False] * len(text)
+    check_chunking(chunking)
+    for chunk in chunks_of(text, chunking=chunking):
+        assert chunk.tokens == len(offsets(chunk.text)) <= MAX_TOKENS
+        covered[chunk.start : chunk.end] = [True] * (chunk.end - chunk.start)
+    assert all(seen or char.isspace() for seen, char in zip(covered, text, strict=True))
+
+
+@pytest.mark.parametrize(
+    "chunking", [Chunking(50, 0), Chunking(50, 25), Chunking(120, 30), Chunking(295, 80)]
+)
+def test_chunks_are_near_the_target_that_was_chosen(chunking: Chunking) -> None:
+    chunks = chunks_of(SENTENCE * 120, chunking=chunking)
+    assert all(chunking.target * 0.5 <= chunk.tokens <= chunking.target * 1.35 for chunk in chunks[:-1])
+    for before, after in itertools.pairwise(chunks):
+        shared = before.text[max(0, after.start - before.start) :]
+        assert len(offsets(shared)) <= chunking.overlap
 
 
 def test_a_chunk_ends_at_a_sentence_before_a_word() -> None:

@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,21 @@ def machine(embedder: Embedder, other: Embedder) -> Machine:
     return Machine(embedder, other)
 
 
-@pytest.fixture
-def library(machine: Machine, tmp_path: Path) -> Iterator[Library]:
-    """A library with a filled collection."""
-    opened = open_library(Settings(home=tmp_path), machine.embedders())
+@pytest.fixture(scope="module")
+def filled(embedders: Embedders, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a library with a filled collection, closed, to be copied."""
+    home = tmp_path_factory.mktemp("filled")
+    opened = open_library(Settings(home=home), embedders)
     opened.ingest([text_file(name, text) for name, text in TEXTS.items()], collection="c")
+    opened.close()
+    return home / "library.db"
+
+
+@pytest.fixture
+def library(filled: Path, machine: Machine, tmp_path: Path) -> Iterator[Library]:
+    """A library with a filled collection."""
+    shutil.copy(filled, tmp_path)
+    opened = open_library(Settings(home=tmp_path), machine.embedders())
     yield opened
     opened.close()
 
@@ -281,7 +292,7 @@ def test_a_second_run_at_the_same_collection_is_refused(library: Library) -> Non
             assert reembed(library, "beside", OTHER).chunks == 1
 
     assert reembed(library, "c", OTHER, again).changed
-    assert refusals == ["Collection 'c' is being re-embedded already. Wait until that is done."]
+    assert refusals == ["Collection 'c' is being re-embedded or re-chunked already. Wait until that is done."]
 
 
 def test_a_run_that_fails_leaves_the_older_vectors_in_use_and_the_next_goes_on(
@@ -375,6 +386,7 @@ def test_documents_added_and_deleted_meanwhile_are_handled(library: Library, tmp
     outcome = reembed(library, "c", OTHER, change)
     assert (outcome.chunks, len(ask(library))) == (N_CHUNKS - 9, N_CHUNKS - 9)
     assert {info.name for info in library.documents("c")} == {"late.txt", "1.md", "2.md", "3.md"}
+    library.store.trash.empty(older_than=timedelta())
     assert models_of(tmp_path) == {OTHER_PRINT: N_CHUNKS - 9}
 
 
@@ -495,7 +507,7 @@ def test_a_process_killed_while_re_embedding_leaves_the_older_vectors_in_use(
     with reembed_elsewhere(tmp_path) as process:
         assert process.stdout
         assert [process.stdout.readline().strip() for _ in range(2)] == ["0", str(BLOCK)]
-        with pytest.raises(LibraryError, match="being re-embedded already"):
+        with pytest.raises(LibraryError, match="being re-embedded or re-chunked already"):
             reembed(library, "c", OTHER)
         process.send_signal(signal.SIGKILL)
         assert "changed" not in process.stdout.read()
@@ -511,8 +523,7 @@ def test_a_process_killed_around_the_change_leaves_the_collection_with_one_embed
 ) -> None:
     with reembed_elsewhere(tmp_path) as process:
         assert process.stdout
-        while process.stdout.readline().strip() != str(N_CHUNKS):
-            pass
+        assert any(line.strip() == str(N_CHUNKS) for line in process.stdout)
         time.sleep(delay_s)
         process.send_signal(signal.SIGKILL)
     in_use = library.searcher("c").embedder

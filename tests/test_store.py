@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -115,22 +116,26 @@ def test_a_document_takes_the_place_of_one_of_its_name(store: Store, tmp_path: P
     assert put(store, "a.txt", text="new text") == "replaced"
     assert [info.id for info in store.documents("c")] == ["id of new text"]
     assert before.isdisjoint(store.chunk_keys("c").tolist())
-    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (1, 1, 2, 3, 3), strict=True))
+    store.trash.empty(older_than=timedelta())
+    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (2, 1, 2, 3, 3), strict=True))
 
 
-def test_deleting_leaves_no_rows_and_no_key_is_given_twice(store: Store, tmp_path: Path) -> None:
+def test_an_emptied_trash_leaves_no_rows_and_no_key_is_given_twice(store: Store, tmp_path: Path) -> None:
     put(store, "a.txt")
     before = store.chunk_keys("c").tolist()
     store.delete_document("c", "id of a.txt says something")
-    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (1, 0, 0, 0, 0), strict=True))
+    assert store.trash.empty(older_than=timedelta()) == 1
+    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (2, 0, 0, 0, 0), strict=True))
     put(store, "a.txt")
     assert min(store.chunk_keys("c")) > max(before)
 
 
 def test_deleting_what_is_not_there_changes_nothing(store: Store) -> None:
     put(store, "a.txt")
-    store.delete_document("c", "nothing")
-    assert len(store.documents("c")) == 1
+    before = store.states()
+    with pytest.raises(NotFoundError, match="holds no document with id 'nothing'"):
+        store.delete_document("c", "nothing")
+    assert (store.states(), len(store.documents("c"))) == (before, 1)
 
 
 def test_collections_know_nothing_of_each_other(store: Store) -> None:
@@ -201,6 +206,7 @@ def test_a_passage_deleted_since_is_an_error_not_a_gap(store: Store) -> None:
     put(store, "a.txt")
     keys = store.chunk_keys("c")
     store.delete_document("c", "id of a.txt says something")
+    store.trash.empty(older_than=timedelta())
     for read in (store.passages, lambda keys: store.vectors.of(keys, model=MODEL.sha256, dim=DIM)):
         with pytest.raises(LibraryError, match="deleted while it was being searched"):
             read(keys)
@@ -327,12 +333,12 @@ def test_a_collection_that_changed_over_has_the_new_vectors_alone(store: Store, 
 def test_only_one_at_a_time_re_embeds_a_collection(store: Store, tmp_path: Path) -> None:
     elsewhere = Store(tmp_path / "library.db")
     with (
-        store.sole_reembedding("c") as first,
-        elsewhere.sole_reembedding("c") as second,
-        elsewhere.sole_reembedding("another \ud800") as beside,
+        store.sole_rebuild("c") as first,
+        elsewhere.sole_rebuild("c") as second,
+        elsewhere.sole_rebuild("another \ud800") as beside,
     ):
         assert (first, second, beside) == (True, False, True)
-    with elsewhere.sole_reembedding("c") as later:
+    with elsewhere.sole_rebuild("c") as later:
         assert later
     elsewhere.close()
 
@@ -373,8 +379,9 @@ def test_an_older_library_takes_vectors_of_a_second_embedder(tmp_path: Path) -> 
     add_vectors(store, store.chunk_keys("c"))
     assert store.vectors.switch("c", OTHER)
     store.delete_document("c", "id")
+    store.trash.empty(older_than=timedelta())
     store.close()
-    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (2, 0, 0, 0, 0), strict=True))
+    assert counts(tmp_path / "library.db") == dict(zip(TABLES, (3, 0, 0, 0, 0), strict=True))
 
 
 def test_an_older_library_that_cannot_be_brought_up_to_date_stays_as_it_was(tmp_path: Path) -> None:
