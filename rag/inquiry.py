@@ -3,10 +3,16 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rag.duplicates import mark_duplicates
 from rag.gate import Gate
+from rag.languages import language_notices
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit, Scored, SearchResult
+from rag.searching import Searcher
 from rag.timing import Pulse, Stopwatch
 from rag.wording import question_cut
+
+# In a mixed collection nobody misses what another language's hit says further down.
+_READ_FIRST = 10
 
 
 class Inquiry:
@@ -36,12 +42,24 @@ class Inquiry:
     def result(
         self,
         collection: str,
-        embedder: ModelInfo,
+        searcher: Searcher,
         *,
         retrieved: tuple[Hit, ...],
         reranked: tuple[RerankedHit, ...],
     ) -> SearchResult:
-        """Return the answer to a search, which has taken as long as its clock says now."""
+        """Return the answer to a search with `searcher`, which has taken as long as its clock says now.
+
+        The hits that say the same are found first, as the stage `duplicates`.
+        """
+        with self.watch.stage("duplicates") as counts:
+            retrieved = mark_duplicates(retrieved, searcher.vectors)
+            reranked = mark_duplicates(reranked, searcher.vectors)
+            counts.items = len(retrieved)
+        embedder = searcher.embedder.info
+        read_first = [hit.passage for hits in (retrieved, reranked) for hit in hits[:_READ_FIRST]]
+        languages = {passage.document: passage.language for passage in read_first}
+        models = [embedder, self.scored_by] if self.scored_by else [embedder]
+        self.tell(language_notices(languages, models, found=True))
         return SearchResult(
             query=self.question,
             collection=collection,

@@ -9,12 +9,13 @@ from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import QueryError, RemoteError
 from rag.gate import Gate
 from rag.inquiry import Inquiry
-from rag.library import Library, Searcher
+from rag.library import Library
 from rag.models.manifest import Task
 from rag.question import checked_query
-from rag.records import Hit, ModelInfo, RerankedHit, Scored, SearchResult, StageTime
+from rag.records import Hit, RerankedHit, Scored, SearchResult, StageTime
 from rag.rerank import Reranker, Scorer
 from rag.retrieve import retrieve
+from rag.searching import Searcher
 from rag.timing import Pulse, Stopwatch
 from rag.wording import fell_back
 
@@ -112,14 +113,14 @@ class Pipeline:
         reranked: tuple[RerankedHit, ...] = ()
         with self.gate.turn(pulse):
             asked.watch.since_last("queue")
-            hits, embedder = self._retrieve(asked, collection, document_id, k=retrieve_k)
+            hits, searcher = self._retrieve(asked, collection, document_id, k=retrieve_k)
             if reranker == "none":
                 asked.tell(("Reranking was turned off for this question.",))
             elif remote is None:
                 reranked = self._rerank_here(asked, hits)
         if remote is not None:
             reranked = self._rerank_there(asked, hits, remote, named=reranker == "remote")
-        result = asked.result(collection, embedder, retrieved=hits, reranked=reranked)
+        result = asked.result(collection, searcher, retrieved=hits, reranked=reranked)
         self._seen(result.stages)
         return result
 
@@ -171,14 +172,14 @@ class Pipeline:
 
     def _retrieve(
         self, asked: Inquiry, collection: str, document_id: str | None, *, k: int
-    ) -> tuple[tuple[Hit, ...], ModelInfo]:
-        """Return the at most `k` hits, and which embedder found them; tell what there is to say."""
+    ) -> tuple[tuple[Hit, ...], Searcher]:
+        """Return the at most `k` hits, and what found them; tell what there is to say."""
         searcher = self._searcher(collection, document_id, asked.watch)
         embedder = searcher.embedder
         hits = retrieve(asked.question, embedder=embedder, nearest=searcher.nearest, k=k, watch=asked.watch)
         asked.tell(self._standing_for("embed"))
         asked.tell_unread("retriever", embedder.query_tokens_unread(asked.question))
-        return hits, embedder.info
+        return hits, searcher
 
     def _rerank_here(self, asked: Inquiry, hits: Sequence[Hit]) -> tuple[RerankedHit, ...]:
         with self._local(asked) as local:

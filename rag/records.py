@@ -114,11 +114,15 @@ class Hit:
     """A passage as the retriever ranked it; ranks start at 1.
 
     `cosine` is in [-1, 1]; None where a run file, not a vector search, retrieved the passage.
+    `duplicate_of` is the rank of the first hit that says the same, None for one that says something new;
+    `similarity` is then the cosine of the two passages, 1.0 where their texts are the same.
     """
 
     rank: int
     passage: Passage
     cosine: float | None
+    duplicate_of: int | None = None
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +159,17 @@ class PairScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankedHit(PairScore):
-    """A hit as the reranker scored and ranked it. `cosine` is the retriever's, as in Hit."""
+    """A hit as the reranker scored and ranked it. `cosine` is the retriever's, as in Hit.
+
+    So are `duplicate_of` and `similarity`, but for the rank: it is the reranker's.
+    """
 
     rank: int
     retrieved_rank: int
     passage: Passage
     cosine: float | None
+    duplicate_of: int | None = None
+    similarity: float | None = None
 
 
 def sigmoid(logit: float) -> float:

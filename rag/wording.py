@@ -11,6 +11,8 @@ from rag.records import ModelInfo, RerankedHit, SearchResult, StageTime
 
 Direction = Literal["up", "down", "same", "new", "out"]
 
+_UNITS = {"pptx": "slide", "odp": "slide", "xlsx": "sheet", "ods": "sheet", "epub": "chapter"}
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:
@@ -70,7 +72,9 @@ def summary(result: SearchResult, top_k: int) -> str:
 
 def stage_counts(stage: StageTime) -> str:
     """Return what a stage worked on, such as "30 pairs, 5,412 tokens"; empty where nothing is counted."""
-    nouns = {"search": "hit", "tokenize": "pair", "score": "pair", "sort": "pair", "network": "pair"}
+    nouns = {"search": "hit", "duplicates": "hit"} | dict.fromkeys(
+        ("tokenize", "score", "sort", "network"), "pair"
+    )
     if stage.stage not in nouns:
         return ""
     if stage.stage == "network" and not stage.items:
@@ -131,6 +135,16 @@ def _host(remote: ModelInfo) -> str:
 def is_remote(model: ModelInfo) -> bool:
     """Return whether a model runs elsewhere: of such a one, and of no other, nobody here knows the file."""
     return not model.sha256
+
+
+def unit(kind: str) -> str:
+    """Return what the pages of a document of this kind are called: page, slide, sheet or chapter."""
+    return _UNITS.get(kind, "page")
+
+
+def place(kind: str, number: int) -> str:
+    """Return where something stands in a document of this kind: page 4, slide 3, sheet 2."""
+    return f"{unit(kind)} {number}"
 
 
 def counted(n: int, noun: str) -> str:

@@ -63,19 +63,28 @@ def test_an_outcome_says_what_was_added(server: Server, collection: str) -> None
     assert file == {
         "name": "bread.txt",
         "status": "added",
-        "message": "bread.txt: 1 chunk.",
+        "message": "bread.txt: 1 chunk, English.",
         "document_id": hashlib.sha256(TEXT).hexdigest(),
         "document": "bread.txt",
         "pages": 0,
         "chunks": 1,
+        "reason": None,
+        "language": "en",
+        "encoding": "utf-8",
+        "documents": 0,
     }
 
 
 def test_a_listing_says_what_each_document_is(server: Server, collection: str) -> None:
     server.upload(("bread.txt", TEXT), collection=collection)
     (document,) = listed(server, collection)
-    assert document.keys() == {"id", "name", "kind", "size_bytes", "pages", "chunks", "added_at"}
-    assert (document["size_bytes"], document["chunks"]) == (len(TEXT), 1)
+    of_its_text = {"language": "en", "encoding": "utf-8", "notes": [], "has_original": False}
+    assert of_its_text.items() <= document.items()
+    assert document["chunking"] == {"target": 220, "overlap": 40}
+    assert (document["size_bytes"], document["chunks"], document["pages"]) == (len(TEXT), 1, 0)
+    assert document.keys() - of_its_text.keys() == {
+        *("id", "name", "kind", "size_bytes", "pages", "chunks", "added_at", "chunking")
+    }
 
 
 def test_a_listing_names_every_collection_that_holds_something(server: Server, collection: str) -> None:

@@ -15,6 +15,7 @@ METHODS = {
     **dict.fromkeys(GETTING_ROUTES, "GET"),
     "/api/documents": "GET, POST",
     "/api/documents/0": "DELETE",
+    "/api/documents/0/pages/1": "GET",
 }
 OTHER_METHODS = (
     "GET",

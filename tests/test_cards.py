@@ -1,26 +1,30 @@
 """The cards show every character as it is, and every number as it was measured."""
 
 import re
+from dataclasses import replace
 from html import escape, unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from results import REMOTE, search_result
 
-from rag.records import StageTime
+from rag.page_links import PageLink, is_signed
+from rag.records import SearchResult, StageTime
 from rag.ui.cards import (
     COSINE_HELP,
     LOGIT_HELP,
     RELEVANCE_HELP,
     SIGMOID_HELP,
+    SIMILARITY_HELP,
     comparison,
-    highlighted,
     meanings,
     notice,
     timing_strip,
 )
+from rag.ui.passage_html import differences, highlighted
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = (
@@ -85,6 +89,86 @@ def test_a_card_says_where_its_text_is_from() -> None:
     assert "book.pdf page 2 · One › Two" in shown
 
 
+def with_duplicates(order: tuple[int, ...], texts: dict[int, str], **same: tuple[int, float]) -> SearchResult:
+    """A result whose hits, by their retrieved rank, have these texts; `same` says which are alike."""
+    result = search_result(order, text=ONE)
+    passages = {hit.rank: replace(hit.passage, text=texts.get(hit.rank, ONE)) for hit in result.retrieved}
+    retrieved = tuple(replace(hit, passage=passages[hit.rank]) for hit in result.retrieved)
+    reranked = tuple(replace(hit, passage=passages[hit.retrieved_rank]) for hit in result.reranked)
+    first, *others = retrieved
+    marked = [
+        replace(hit, duplicate_of=same[f"r{hit.rank}"][0], similarity=same[f"r{hit.rank}"][1])
+        if f"r{hit.rank}" in same
+        else hit
+        for hit in others
+    ]
+    return replace(result, retrieved=(first, *marked), reranked=reranked)
+
+
+ONE = "Turn the valve to the left."
+
+
+def test_who_says_the_same_lies_folded_under_the_first_with_its_rank_and_source() -> None:
+    html = comparison(with_duplicates((1, 2, 3), {2: "Another."}, r3=(1, 1.0)), top_k=3)
+    left = html.partition("Reranked ·")[0]
+    assert left.count("<article") == 2
+    (folded,) = re.findall(r'<details class="rl-twins">.*?</article>', left)
+    assert "×2 the same text at rank 3" in without_tags(folded)
+    assert "3" in re.findall(r'<span class="rl-rank">(\d+)</span>', folded)
+    assert "book.txt page 2" in without_tags(folded)
+    assert "3 of 3" in without_tags(left), "nothing is taken away: the folded ones count"
+
+
+def test_what_nearly_says_the_same_shows_how_near_it_is_and_each_word_that_differs() -> None:
+    html = comparison(with_duplicates((1, 2), {2: "Turn the tap to the <left>."}, r2=(1, 0.9873)), top_k=2)
+    folded = html.partition("Reranked ·")[0].partition('<details class="rl-twins">')[2]
+    assert "nearly the same text at rank 2" in without_tags(folded)
+    assert "similarity 0.987, 2 words changed" in without_tags(folded)
+    assert re.findall("<del>(.*?)</del><ins>(.*?)</ins>", folded) == [
+        ("valve", "tap"),
+        ("left.", "&lt;left&gt;."),
+    ]
+
+
+def test_a_duplicate_beyond_the_cut_is_not_counted() -> None:
+    html = comparison(with_duplicates((1, 2, 3), {2: "Another."}, r3=(1, 1.0)), top_k=2)
+    assert "rl-twins" not in html
+
+
+def test_the_first_of_a_side_is_the_first_there() -> None:
+    result = search_result((3, 1, 2), text=ONE)
+    same = [replace(hit, duplicate_of=1, similarity=1.0) if hit.rank > 1 else hit for hit in result.reranked]
+    right = comparison(replace(result, reranked=tuple(same)), top_k=3).partition("Reranked ·")[2]
+    assert "×3 the same text at ranks 2, 3" in without_tags(right)
+    assert re.findall(r'class="rl-rank">(\d)<', right) == ["1", "2", "3"]
+
+
+@given(st.text(), st.text())
+def test_marking_what_differs_keeps_every_character(before: str, now: str) -> None:
+    html, n_words = differences(before, now)
+    kept = re.sub("<del>.*?</del>", "", html, flags=re.DOTALL)
+    assert without_tags(kept).rstrip() == now.rstrip()
+    assert (n_words == 0) == (before.split() == now.split())
+
+
+def test_a_page_is_asked_for_no_sooner_than_it_is_opened() -> None:
+    result = search_result((1,), name=HOSTILE)
+    html = comparison(result, top_k=1, drawable={result.retrieved[0].passage.document_id})
+    shown = re.findall(r'<details class="rl-page"><summary>Page 2</summary><img ([^>]*)>', html)
+    assert len(shown) == 2
+    assert all('loading="lazy"' in image and f'alt="Page 2 of {escape(HOSTILE)}' in image for image in shown)
+    (source,) = set(re.findall('src="([^"]*)"', html))
+    address = urlsplit(unescape(source))
+    asked = {name: value for name, (value,) in parse_qs(address.query).items()}
+    assert address.path == f"api/documents/{'0' * 64}/pages/2"
+    assert is_signed(PageLink("shelf", "0" * 64, 2, 0, len("A text.")), asked["signature"])
+
+
+def test_a_document_without_its_file_has_no_page_to_open() -> None:
+    assert "<img" not in comparison(search_result((1,)), top_k=1)
+    assert "<img" not in comparison(search_result((1,)), top_k=1, drawable={"another"})
+
+
 def test_each_column_shows_its_own_number() -> None:
     shown = without_tags(comparison(search_result((1,)), top_k=1))
     assert shown.count("cosine 0.900") == 1
@@ -141,10 +225,23 @@ def test_only_the_numbers_that_occur_are_explained() -> None:
     assert meanings(search_result((1,))) == (COSINE_HELP, LOGIT_HELP, SIGMOID_HELP)
     assert meanings(search_result((1,), relevances=(0.5,))) == (COSINE_HELP, RELEVANCE_HELP)
     assert meanings(search_result((1,), rerank=False)) == (COSINE_HELP,)
+    alike = with_duplicates((1, 2), {}, r2=(1, 1.0))
+    assert meanings(replace(alike, reranked=())) == (COSINE_HELP, SIMILARITY_HELP)
 
 
 def test_every_stage_has_a_colour_and_an_explanation_of_its_own() -> None:
-    names = ("queue", "load", "embed", "search", "tokenize", "score", "sort", "network", "server")
+    names = (
+        "queue",
+        "load",
+        "embed",
+        "search",
+        "tokenize",
+        "score",
+        "sort",
+        "network",
+        "server",
+        "duplicates",
+    )
     style = (ROOT / "rag" / "ui" / "style.css").read_text(encoding="utf-8")
     colours = [re.findall(rf"\.rl-bar-{name} {{ background: (#\w+); }}", style) for name in names]
     assert len({colour for (colour,) in colours}) == len(names)

@@ -17,6 +17,7 @@ from machine import Machine, make_embedder, make_reranker, relabelled
 
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import NotFoundError, QueryError
+from rag.languages import language_notices
 from rag.models.session import OnnxModel
 from rag.pipeline import Pipeline
 from rag.question import MAX_QUERY_CHARS, checked_query
@@ -27,7 +28,7 @@ from rag.timing import Pulse, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "pipeline"
-STAGES = ["queue", "embed", "search", "tokenize", "score", "sort"]
+STAGES = ["queue", "embed", "search", "tokenize", "score", "sort", "duplicates"]
 TEXTS = {
     "boiler.txt": "The boiler needs a new valve before the winter starts.",
     "museum.txt": "The museum opens at nine and closes at six, except on Mondays.",
@@ -74,6 +75,14 @@ def stage(result: SearchResult, name: str) -> StageTime:
     return found
 
 
+def italian(result: SearchResult) -> tuple[str, ...]:
+    """What an answer with all of `TEXTS` says of the two Italian ones, which its models do not read."""
+    languages: dict[str, str | None] = dict.fromkeys(TEXTS, "en")
+    languages |= {"orecchiette.txt": "it", "garanzia.txt": "it"}
+    models = [model for model in (result.embedder, result.reranker) if model]
+    return language_notices(languages, models, found=True)
+
+
 def names(result: SearchResult) -> list[str]:
     return [hit.passage.document for hit in result.reranked]
 
@@ -99,7 +108,8 @@ def test_each_ranking_is_in_order_of_its_own_number(ask: Ask) -> None:
 
 def test_a_result_says_what_was_asked_and_who_answered(ask: Ask, service: Service) -> None:
     result = ask("  where is\x00 Rome?\r\n")
-    assert (result.query, result.collection, result.notices) == ("where is Rome?", COLLECTION, ())
+    assert (result.query, result.collection) == ("where is Rome?", COLLECTION)
+    assert result.notices == italian(result)
     assert (result.embedder, result.reranker) == (service.embedder.info, service.reranker.info)
 
 
@@ -126,8 +136,8 @@ def test_one_document_can_be_asked_alone(ask: Ask, documents: dict[str, str]) ->
 def test_without_reranking_there_is_one_ranking_and_a_notice(ask: Ask) -> None:
     result = ask("when does the museum open?", reranker="none")
     assert (len(result.retrieved), result.reranked, result.reranker) == (5, (), None)
-    assert result.notices == ("Reranking was turned off for this question.",)
-    assert [stage.stage for stage in result.stages] == STAGES[:3]
+    assert result.notices == ("Reranking was turned off for this question.", *italian(result))
+    assert [stage.stage for stage in result.stages] == [*STAGES[:3], "duplicates"]
 
 
 def test_a_collection_without_documents_has_no_hits(service: Service) -> None:
@@ -236,19 +246,22 @@ def test_an_abandoned_question_begins_no_further_pair(service: Service) -> None:
 
 
 def test_who_waits_is_timed_and_hears_how_many_are_before(service: Service, ask: Ask) -> None:
-    pipeline, heard, inside = service.pipeline, [], threading.Event()
+    pipeline, heard, inside, waits = service.pipeline, [], threading.Event(), threading.Event()
 
     def hold() -> None:
         with pipeline.gate.turn():
             inside.set()
-            time.sleep(0.35)
+            assert waits.wait(10)
+            time.sleep(0.25)
+
+    def pulse(*told: object) -> None:
+        heard.append(told)
+        waits.set()
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(hold)
         assert inside.wait(10)
-        result = pipeline.search(
-            "museum", collection=COLLECTION, retrieve_k=3, pulse=lambda *told: heard.append(told)
-        )
+        result = pipeline.search("museum", collection=COLLECTION, retrieve_k=3, pulse=pulse)
     assert stage(result, "queue").seconds > 0.2
     assert heard[0] == ("queue", 0, 1)
 
@@ -289,13 +302,43 @@ def test_after_a_question_that_failed_the_next_one_is_answered(ask: Ask) -> None
 
 def test_a_question_too_long_for_a_model_says_so(ask: Ask) -> None:
     long = ask("boiler " * 400)
-    assert long.notices == ("The question is too long for the reranker: it did not read the last 19 tokens.",)
+    too_long = "The question is too long for the reranker: it did not read the last 19 tokens."
+    assert long.notices == (too_long, *italian(long))
     assert [hit.tokens_read == hit.tokens for hit in long.reranked] == [True] * len(TEXTS)
     longer = ask("boiler " * 550)
-    assert [notice.split(":")[0] for notice in longer.notices] == [
+    assert [notice.split(":")[0] for notice in longer.notices[:-1]] == [
         "The question is too long for the retriever",
         "The question is too long for the reranker",
     ]
+
+
+def test_a_language_that_the_models_do_not_read_is_told_with_those_that_do(ask: Ask) -> None:
+    (notice,) = ask("Quanto dura la garanzia?").notices
+    assert notice.startswith("2 of 5 documents found are in Italian; ")
+    assert "The preset “Italian / multilingual” (Models page) reads it" in notice
+
+
+def test_where_only_what_the_models_read_was_found_nothing_is_said(
+    ask: Ask, documents: dict[str, str]
+) -> None:
+    assert ask("garanzia", document_id=documents["rome.txt"]).notices == ()
+
+
+def test_hits_that_say_the_same_are_marked_in_both_lists_and_all_stay(service: Service) -> None:
+    """The same sentence twice, once more with another figure, and one of its own."""
+    sentence = (
+        "The lift carries 480 kilograms, which is six grown people, or a piano and the one who plays it."
+    )
+    texts = (sentence, sentence.replace(" ", "  "), sentence.replace("480", "580"), TEXTS["boiler.txt"])
+    files = [text_file(f"{n}.txt", text) for n, text in enumerate(texts)]
+    service.library.ingest(files, collection="twice")
+    result = service.pipeline.search("What does the lift carry?", collection="twice", retrieve_k=10)
+    for hits in (result.retrieved, result.reranked):
+        assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+        rank = {hit.passage.document: hit.rank for hit in hits}
+        marked = [(hit.rank, hit.duplicate_of, hit.similarity) for hit in hits if hit.duplicate_of]
+        first, second = sorted((rank["0.txt"], rank["1.txt"]))
+        assert marked == [(second, first, 1.0)]
 
 
 # Times
@@ -317,6 +360,7 @@ def test_stages_count_what_they_worked_on(ask: Ask) -> None:
         ("tokenize", 4),
         ("score", 4),
         ("sort", 4),
+        ("duplicates", 4),
     ]
     assert stage(result, "score").tokens == stage(result, "tokenize").tokens > 40
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from rag import records
 from rag.records import (
     Chunk,
+    Chunking,
     Document,
     DocumentInfo,
     FileOutcome,
     Heading,
     Hit,
+    Judgment,
     ModelInfo,
     Page,
     PairScore,
@@ -37,6 +39,7 @@ EXAMPLES: list[Any] = [
     Page(1, 0, 25),
     Heading(2, "Care", 0),
     Document("d1", "manual.pdf", "pdf", "Turn the valve.", (Page(1, 0, 15),), (Heading(1, "Care", 0),)),
+    Chunking(120, 20),
     Chunk("d1", 10, 25, "Turn the valve.", 4, 2, ("Care",)),
     PASSAGE,
     HIT,
@@ -48,6 +51,7 @@ EXAMPLES: list[Any] = [
     Scored((PairScore(-2.5, 5, 5),), STAGES, 0.6, MODEL, ("Cold.",)),
     FileOutcome("manual.pdf", "added", "manual.pdf: 1 chunk.", "d1", "manual.pdf", 1, 1),
     DocumentInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00"),
+    Judgment("valve?", "d1", 10, 25, 3),
 ]
 
 
@@ -56,7 +60,7 @@ def reranked(logit: float) -> RerankedHit:
 
 
 def test_there_is_an_example_of_every_record() -> None:
-    classes = {value for value in vars(records).values() if is_dataclass(value)}
+    classes = {value for value in vars(records).values() if isinstance(value, type) and is_dataclass(value)}
     assert {type(example) for example in EXAMPLES} == classes
 
 

@@ -19,6 +19,7 @@ from rag.wording import (
     milliseconds,
     named,
     parity_in_words,
+    place,
     progress_in_words,
     reranker_label,
     stage_counts,
@@ -258,3 +259,11 @@ def test_an_exports_progress_names_the_phase_and_calls_the_estimate_one(
     progress: Progress, words: str
 ) -> None:
     assert progress_in_words(progress) == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [("pdf", "page 3"), ("pptx", "slide 3"), ("xlsx", "sheet 3"), ("epub", "chapter 3"), ("", "page 3")],
+)
+def test_a_place_is_named_as_its_format_names_it(kind: str, where: str) -> None:
+    assert place(kind, 3) == where

@@ -70,12 +70,16 @@ def _covers(name: str, host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a route: where it stands, and what it means."""
+    """A parameter of a route: where it stands, and what it means.
+
+    It is a text of at most `max_chars`, or with `numbers` a whole one from the first to the last of the two.
+    """
 
     name: str
     place: str
     meaning: str
-    max_chars: int
+    max_chars: int = 0
+    numbers: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Operation:
 class Resource:
     """Answers the methods of one route, and refuses the others.
 
-    `is_open` routes need no key.
+    `is_open` routes need no key, and no request that `admits` lets in does.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class Resource:
         access: Access,
         shape: Shape = own_shape,
         is_open: bool = False,
+        admits: Callable[[Request], bool] | None = None,
         observe: Observer | None = None,
     ) -> None:
         self.path = path
@@ -119,6 +124,7 @@ class Resource:
         self.is_open = is_open
         self.shape = shape
         self._access = access
+        self._admits = admits
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +148,8 @@ class Resource:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            self._access.check(request, is_open=self.is_open)
+            is_open = self.is_open or (self._admits is not None and self._admits(request))
+            self._access.check(request, is_open=is_open)
             operation = self._operation(request)
             if operation is None:
                 raise self._wrong_method(request)

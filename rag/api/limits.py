@@ -2,6 +2,7 @@
 
 from rag.config import MAX_RETRIEVE_K
 from rag.names import MAX_COLLECTION_CHARS
+from rag.parse.limits import MAX_DOCUMENT_CHARS
 from rag.question import MAX_QUERY_CHARS
 
 MAX_BODY_BYTES = 10_000_000
@@ -16,6 +17,9 @@ MAX_BYTES_IN_FLIGHT = 100_000_000  # of all bodies of JSON that are being answer
 MAX_UPLOAD_FILES = 100
 MAX_UPLOADS = 4  # requests at once; each has its files on disk meanwhile
 UPLOAD_BODY_FILES = 4  # an upload's body may be as large as this many of the largest files
+IMAGE_WIDTHS = (100, 2_000)  # pixels of a page
+DEFAULT_IMAGE_WIDTH = 900
+MAX_OFFSET = MAX_DOCUMENT_CHARS  # no passage can end later
 
 LIMITS = {
     "body_bytes": MAX_BODY_BYTES,

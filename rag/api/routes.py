@@ -6,7 +6,7 @@ from functools import partial
 
 from starlette.routing import Route
 
-from rag.api import documents, questions, reranking, status
+from rag.api import documents, pages, questions, reranking, status
 from rag.api.desk import Desk
 from rag.api.errors import Shape, cohere_shape, own_shape, tei_or_cohere_shape
 from rag.api.http import Access, Operation, Resource, Unknown
@@ -15,6 +15,7 @@ from rag.service import Service
 
 # Below these, the page would answer, in HTML and with status 200.
 _OURS = ("/api", "/v1", "/v2")
+_PAGES = "/api/documents/{id}/pages/{n}"
 
 _Table = Mapping[str, Mapping[str, Operation]]
 
@@ -33,6 +34,7 @@ def api_routes(
         "/api/query": {"POST": questions.query(desk)},
         "/api/documents": {"GET": documents.listing(desk), "POST": documents.upload(desk)},
         "/api/documents/{id}": {"DELETE": documents.deletion(desk)},
+        _PAGES: {"GET": pages.page_image(desk)},
         "/v2/rerank": {"POST": reranking.cohere(desk)},
         "/v1/rerank": {"POST": reranking.jina(desk)},
         "/rerank": {"POST": reranking.tei(desk)},
@@ -41,9 +43,13 @@ def api_routes(
     }
     shapes: Mapping[str, Shape] = {"/v2/rerank": cohere_shape, "/rerank": tei_or_cohere_shape}
     make = partial(Resource, access=access, observe=desk.observe)
+    admits = {_PAGES: pages.is_admitted}
     resources = [
         make("/healthz", {"GET": status.health(desk)}, is_open=True),
-        *(make(path, operations, shape=shapes.get(path, own_shape)) for path, operations in closed.items()),
+        *(
+            make(path, operations, shape=shapes.get(path, own_shape), admits=admits.get(path))
+            for path, operations in closed.items()
+        ),
     ]
     description = openapi(resources, needs_key=access.api_key is not None)
     elsewhere = Unknown("elsewhere", {}, access=access, observe=desk.observe)

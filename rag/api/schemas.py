@@ -46,18 +46,26 @@ class Models(Struct):
 
 
 class RetrievedBody(Struct):
-    """A hit as the retriever ranked it; `start` and `end` are its characters in the document's text."""
+    """A hit as the retriever ranked it; `start` and `end` are its characters in the document's text.
+
+    `duplicate_of` is the rank of the first hit in this list that says the same, null where it is the first;
+    `similarity` is then their cosine, 1 where the texts are the same.
+    """
 
     rank: int
     chunk_id: str
     document_id: str
     document: str
+    kind: str
+    language: str | None
     page: int | None
     headings: tuple[str, ...]
     start: int
     end: int
     text: str
     cosine: float | None
+    duplicate_of: int | None
+    similarity: float | None
 
 
 class RerankedBody(RetrievedBody):
@@ -201,7 +209,13 @@ def _model(info: ModelInfo) -> Model:
 
 
 def _retrieved(hit: Hit) -> RetrievedBody:
-    return RetrievedBody(rank=hit.rank, cosine=hit.cosine, **asdict(hit.passage))
+    return RetrievedBody(
+        rank=hit.rank,
+        cosine=hit.cosine,
+        duplicate_of=hit.duplicate_of,
+        similarity=hit.similarity,
+        **asdict(hit.passage),
+    )
 
 
 def _reranked(hit: RerankedHit) -> RerankedBody:
@@ -209,6 +223,8 @@ def _reranked(hit: RerankedHit) -> RerankedBody:
         rank=hit.rank,
         retrieved_rank=hit.retrieved_rank,
         cosine=hit.cosine,
+        duplicate_of=hit.duplicate_of,
+        similarity=hit.similarity,
         logit=hit.logit,
         score=hit.score,
         tokens=hit.tokens,

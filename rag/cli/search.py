@@ -7,9 +7,9 @@ from msgspec import to_builtins
 from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
 from rag.config import reranker_choice
-from rag.records import Passage, SearchResult
+from rag.records import Hit, RerankedHit, SearchResult
 from rag.service import build
-from rag.wording import milliseconds, stage_counts, stage_marks, summary
+from rag.wording import milliseconds, place, stage_counts, stage_marks, summary
 
 _TEXT_CHARS = 60
 
@@ -45,26 +45,28 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(result: SearchResult, top_k: int) -> list[str]:
     lines = [summary(result, top_k), *result.notices, "", "Retrieved (rank, cosine)"]
-    lines += [
-        f"{hit.rank:4}  {hit.cosine or 0:7.4f}  {_excerpt(hit.passage)}" for hit in result.retrieved[:top_k]
-    ]
+    lines += [f"{hit.rank:4}  {hit.cosine or 0:7.4f}  {_excerpt(hit)}" for hit in result.retrieved[:top_k]]
     if result.reranked:
         by = "logit" if result.reranked[0].logit is not None else "relevance"
         who = result.reranker.id if result.reranker else ""
         lines += ["", f"Reranked by {who} (rank, rank before, {by})"]
         lines += [
-            f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.order:8.3f}  {_excerpt(hit.passage)}"
+            f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.order:8.3f}  {_excerpt(hit)}"
             for hit in result.reranked[:top_k]
         ]
     lines.append("")
     for stage in result.stages:
         notes = ", ".join(filter(None, [stage_counts(stage), *stage_marks(stage)]))
-        lines.append(f"{stage.stage:9} {milliseconds(stage.seconds):>10}  {notes}".rstrip())
-    return [*lines, f"{'total':9} {milliseconds(result.total_s):>10}"]
+        lines.append(f"{stage.stage:10} {milliseconds(stage.seconds):>10}  {notes}".rstrip())
+    return [*lines, f"{'total':10} {milliseconds(result.total_s):>10}"]
 
 
-def _excerpt(passage: Passage) -> str:
-    page = f", page {passage.page}" if passage.page is not None else ""
+def _excerpt(hit: Hit | RerankedHit) -> str:
+    passage = hit.passage
+    where = f", {place(passage.kind, passage.page)}" if passage.page is not None else ""
+    if hit.duplicate_of is not None:
+        same = "same text" if hit.similarity == 1 else f"nearly the same ({hit.similarity:.3f})"
+        return f"{passage.document}{where}: {same} as rank {hit.duplicate_of}"
     text = " ".join(passage.text.split())
     cut = "…" if len(text) > _TEXT_CHARS else ""
-    return f"{passage.document}{page}: {text[:_TEXT_CHARS]}{cut}"
+    return f"{passage.document}{where}: {text[:_TEXT_CHARS]}{cut}"

@@ -1,14 +1,17 @@
 """Draw a comparison as HTML: every text escaped, every character shown as it is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from html import escape
 
-from rag.records import Passage, RerankedHit, SearchResult, StageTime
+from rag.records import Hit, Passage, RerankedHit, SearchResult, StageTime
+from rag.ui.passage_html import differences, folded_text, highlighted, marker, page_image, source
 from rag.wording import (
     Movement,
     after_reranking,
     after_retrieval,
+    counted,
     is_remote,
     milliseconds,
     named,
@@ -32,6 +35,10 @@ RELEVANCE_HELP = (
     "Relevance: the score as the remote reranker gave it; it tells no logit. The order on this side is by "
     "relevance."
 )
+SIMILARITY_HELP = (
+    "Similarity: the cosine of two passages' own vectors. Those of at least 0.98, with nearly all words in "
+    "common and the same figures, lie folded under the first one. Their ranks are their own."
+)
 
 _STAGE_HELP = {
     "queue": "From the question's arrival: waiting for those before it. A remote reranker has a queue too.",
@@ -41,42 +48,90 @@ _STAGE_HELP = {
     "tokenize": "Question and chunks become tokens, pair by pair.",
     "score": "The cross-encoder reads every pair.",
     "sort": "The pairs are put in order of their scores.",
+    "duplicates": "The hits are compared with each other: those that say the same lie under the first.",
     "network": "The round trip to the remote reranker, less what that says it took itself, if it says so.",
     "server": "The remote reranker's own time, as it reports it.",
 }
-# A text of this size needs no folding.
-_SHORT_CHARS, _SHORT_LINES = 250, 5
-# Words that say nothing about the subject, in the languages of the samples.
-_FUNCTION_WORDS = frozenset(
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A hit of one column, how it moved, and its numbers as HTML."""
+
+    hit: Hit | RerankedHit
+    movement: Movement | None
+    scores: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What all cards of one answer have in common."""
+
+    mark: re.Pattern[str]
+    collection: str
+    drawable: Collection[str]
+
+    def card(self, card: _Card, twins: Sequence[_Card]) -> str:
+        passage = card.hit.passage
+        return (
+            f'<article class="rl-card" data-chunk="{escape(passage.chunk_id)}">{_head(card)}'
+            f"{source(passage)}{folded_text(passage.text, self.mark)}{self._page(passage)}"
+            f"{self._twins(card, twins)}</article>"
+        )
+
+    def _twins(self, card: _Card, twins: Sequence[_Card]) -> str:
+        if not twins:
+            return ""
+        ranks = ", ".join(str(twin.hit.rank) for twin in twins)
+        what = "the same text" if all(twin.hit.similarity == 1 for twin in twins) else "nearly the same text"
+        also = f"{what} at {'rank' if len(twins) == 1 else 'ranks'} {ranks}"
+        shown = "".join(self._twin(twin, card.hit.passage.text) for twin in twins)
+        return (
+            f'<details class="rl-twins"><summary><b>×{len(twins) + 1}</b> {also}</summary>{shown}</details>'
+        )
+
+    def _twin(self, twin: _Card, text_above: str) -> str:
+        passage, likeness = twin.hit.passage, twin.hit.similarity or 0.0
+        if likeness == 1:
+            said, text = "the same text", highlighted(passage.text, self.mark)
+        else:
+            text, n_words = differences(text_above, passage.text)
+            said = f"similarity {likeness:.3f}, {counted(n_words, 'word')} changed"
+        return (
+            f'<div class="rl-twin" data-chunk="{escape(passage.chunk_id)}">{_head(twin)}{source(passage)}'
+            f'<details><summary title="{escape(SIMILARITY_HELP)}">{escape(said)}</summary>'
+            f'<div class="rl-text" dir="auto">{text}</div></details>{self._page(passage)}</div>'
+        )
+
+    def _page(self, passage: Passage) -> str:
+        return page_image(passage, self.collection) if passage.document_id in self.drawable else ""
+
+
+def _head(card: _Card) -> str:
+    moved = ""
+    if card.movement:
+        moved = (
+            f'<span class="rl-move rl-{card.movement.direction}" title="{escape(card.movement.sentence)}">'
+            f"{escape(card.movement.mark)}</span>"
+        )
+    return f'<div class="rl-head"><span class="rl-rank">{card.hit.rank}</span>{moved}{card.scores}</div>'
+
+
+def comparison(result: SearchResult, *, top_k: int, drawable: Collection[str] = ()) -> str:
+    """Return both rankings side by side, cut to `top_k`, under one sentence and the timing strip.
+
+    The documents whose ids are in `drawable` have pages that can be shown.
     """
-    a an and are as at be by can do does for from how i if in is it my of on or that the this to was
-    what when where which who why with you your
-    che chi ci come con cosa da dai dal dalla degli dei del della delle di dove e fa gli ha ho i il in la
-    le lo ma mi nei nel nella non o per perché più qual quale quali quando quanto quanti si sono sta su
-    sul sulla tra un una uno
-    """.split()  # noqa: SIM905 - words read better as words
-)
-
-
-def comparison(result: SearchResult, *, top_k: int) -> str:
-    """Return both rankings side by side, cut to `top_k`, under one sentence and the timing strip."""
-    mark = _marker(result.query)
+    draw = _Drawing(marker(result.query), result.collection, drawable)
     ranks_now = {hit.retrieved_rank: hit.rank for hit in result.reranked}
     left = [
-        _card(
-            hit.passage,
-            hit.rank,
-            after_retrieval(hit.rank, ranks_now, top_k),
-            scores=_number("cosine", f"{hit.cosine:.3f}", COSINE_HELP),
-            mark=mark,
+        _Card(
+            hit, after_retrieval(hit.rank, ranks_now, top_k), _number("cosine", f"{cosine:.3f}", COSINE_HELP)
         )
         for hit in result.retrieved[:top_k]
-        if hit.cosine is not None
+        if (cosine := hit.cosine) is not None
     ]
-    right = [
-        _card(hit.passage, hit.rank, after_reranking(hit, top_k), scores=_rerank_scores(hit), mark=mark)
-        for hit in result.reranked[:top_k]
-    ]
+    right = [_Card(hit, after_reranking(hit, top_k), _rerank_scores(hit)) for hit in result.reranked[:top_k]]
     reranker = named(result.reranker) if result.reranker else "off"
     kind = "remote" if result.reranker and is_remote(result.reranker) else "cross-encoder"
     notices = "".join(map(_notice, result.notices))
@@ -84,17 +139,18 @@ def comparison(result: SearchResult, *, top_k: int) -> str:
         f'<div class="rl"><p class="rl-summary">{escape(summary(result, top_k))}</p>{notices}'
         f"{timing_strip(result)}"
         '<div class="rl-columns">'
-        f"{_column('Retrieved · FAISS', result.embedder.id, left, len(result.retrieved))}"
-        f"{_column(f'Reranked · {kind}', reranker, right, len(result.reranked))}"
+        f"{_column('Retrieved · FAISS', result.embedder.id, left, len(result.retrieved), draw)}"
+        f"{_column(f'Reranked · {kind}', reranker, right, len(result.reranked), draw)}"
         "</div></div>"
     )
 
 
 def meanings(result: SearchResult) -> tuple[str, ...]:
     """Return what each number on the cards of `result` means."""
+    folded = (SIMILARITY_HELP,) if any(hit.duplicate_of for hit in result.retrieved) else ()
     if any(hit.logit is None for hit in result.reranked):
-        return (COSINE_HELP, RELEVANCE_HELP)
-    return (COSINE_HELP, LOGIT_HELP, SIGMOID_HELP) if result.reranked else (COSINE_HELP,)
+        return (COSINE_HELP, RELEVANCE_HELP, *folded)
+    return (COSINE_HELP, *((LOGIT_HELP, SIGMOID_HELP) if result.reranked else ()), *folded)
 
 
 def notice(sentence: str) -> str:
@@ -132,38 +188,16 @@ def _stage(stage: StageTime) -> str:
     )
 
 
-def _column(title: str, model_id: str, cards: Sequence[str], n_all: int) -> str:
-    shown = f"{len(cards)} of {n_all}"
+def _column(title: str, model_id: str, cards: Sequence[_Card], n_all: int, draw: _Drawing) -> str:
+    """Return the cards in order; those that say the same as an earlier one lie folded under it."""
+    twins: dict[int | None, list[_Card]] = {}
+    for card in cards:
+        twins.setdefault(card.hit.duplicate_of, []).append(card)
+    shown = "".join(draw.card(card, twins.get(card.hit.rank, ())) for card in twins.get(None, ()))
     return (
         f'<section class="rl-column" aria-label="{escape(title)}"><header><h3>{escape(title)}</h3>'
-        f"<p>{escape(model_id)} · {shown}</p></header>{''.join(cards)}</section>"
+        f"<p>{escape(model_id)} · {len(cards)} of {n_all}</p></header>{shown}</section>"
     )
-
-
-def _card(
-    passage: Passage, rank: int, movement: Movement | None, *, scores: str, mark: re.Pattern[str]
-) -> str:
-    moved = ""
-    if movement:
-        moved = (
-            f'<span class="rl-move rl-{movement.direction}" title="{escape(movement.sentence)}">'
-            f"{escape(movement.mark)}</span>"
-        )
-    place = [f"page {passage.page}"] if passage.page is not None else []
-    place += [" › ".join(passage.headings)] if passage.headings else []
-    return (
-        f'<article class="rl-card" data-chunk="{escape(passage.chunk_id)}">'
-        f'<div class="rl-head"><span class="rl-rank">{rank}</span>{moved}{scores}</div>'
-        f'<div class="rl-source"><b>{escape(passage.document)}</b> {escape(" · ".join(place))}</div>'
-        f"{_text(passage.text, mark)}</article>"
-    )
-
-
-def _text(text: str, mark: re.Pattern[str]) -> str:
-    shown = f'<div class="rl-text">{highlighted(text, mark)}</div>'
-    if len(text) <= _SHORT_CHARS and text.count("\n") < _SHORT_LINES:
-        return shown
-    return f'<details><summary title="Show or hide the whole text">{shown}</summary></details>'
 
 
 def _rerank_scores(hit: RerankedHit) -> str:
@@ -186,19 +220,3 @@ def _shown(score: float) -> str:
 
 def _number(name: str, value: str, help_text: str) -> str:
     return f'<span class="rl-number" title="{escape(help_text)}">{name} <b>{escape(value)}</b></span>'
-
-
-def _marker(query: str) -> re.Pattern[str]:
-    """Return a pattern for the query's words, whole and in any case."""
-    words = {word for word in re.findall(r"\w{2,}", query.lower()) if word not in _FUNCTION_WORDS}
-    alternatives = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
-    return re.compile(rf"\b(?:{alternatives})\b" if words else r"(?!)", re.IGNORECASE)
-
-
-def highlighted(text: str, mark: re.Pattern[str]) -> str:
-    """Return `text` as HTML that shows it verbatim, with what `mark` matches in `<mark>`."""
-    out, reached = [], 0
-    for match in mark.finditer(text):
-        out += [escape(text[reached : match.start()]), "<mark>", escape(match[0]), "</mark>"]
-        reached = match.end()
-    return "".join([*out, escape(text[reached:])])
