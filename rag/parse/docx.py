@@ -1,147 +1,165 @@
-"""Read Word documents (.docx)."""
+"""Read Word documents (.docx, and .docm, .dotx and .dotm, which are the same inside).
 
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
-from io import BytesIO
-from typing import TYPE_CHECKING
+python-docx opens them and finds their parts. Their paragraphs are read from its XML, in which they are in
+their order: the library itself leaves out text boxes, content controls, tracked insertions and footnotes.
+"""
 
-from rag.errors import DamagedDocumentError, DocumentError, PasswordNeededError, TooLargeError
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
+
 from rag.parse.blocks import Block, Content, join_blocks
-from rag.parse.docx_styles import Styles, attribute, local_name
-from rag.parse.sniff import OLE_MAGIC, seeming_type
+from rag.parse.docx_notes import Notes
+from rag.parse.docx_styles import Styles
+from rag.parse.docx_text import children, read_paragraph
+from rag.parse.drawing import chart_lines, diagram_lines
+from rag.parse.ooxml import WORD, named_part, open_office, related
+from rag.parse.tables import Merged, Row, one_line, write_table
+from rag.parse.xml_tree import attribute, tag
 
 if TYPE_CHECKING:
+    from docx.document import Document
     from lxml.etree import _Element
 
-_UNPACKED_LIMIT_MB = 300
-_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
-
-# What may stand around paragraphs, rows and cells without a meaning of its own.
-_WRAPPERS = frozenset(
-    {"sdt", "sdtContent", "customXml", "smartTag", "ins", "moveTo", "AlternateContent", "Choice"}
-)
-# Properties, what tracked changes took away, phonetic guides, and the copy of a drawing for old programs.
-_UNREAD = frozenset({"pPr", "rPr", "sdtPr", "del", "moveFrom", "rt", "Fallback"})
-_CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
-
-# What python-docx lets through, besides lxml's errors, when a package is not as it expects.
-_FAILURES = (
-    *(KeyError, IndexError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError),
-    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
-)
+# Of the widest table; a cell that says it spans more does not.
+_MAX_SPAN = 100
 
 
 def read_docx(name: str, data: bytes) -> Content:
-    """Return the paragraphs, lists ("- item") and tables ("a | b") of a document, in their order.
+    """Return the paragraphs, lists ("- item") and tables of a document, in their order.
 
-    Paragraphs whose style or outline level makes them headings are headings. What tracked changes
-    deleted is left out. Raises PasswordNeededError, TooLargeError or DamagedDocumentError.
+    Table rows are as in write_table. Paragraphs whose style or outline level makes them headings are
+    headings. Page headers and footers come once, first; footnotes, endnotes and comments after the
+    paragraph that they belong to. What tracked changes deleted is left out. Raises what
+    open_office raises.
     """
-    # Imported here, like every third-party parser: the server should start before they are needed.
-    from docx import Document
+    document, lost = open_office(name, data, WORD, _open)
+    body = document.element.find("./{*}body")
+    if body is None:
+        return Content("")
+    notes = tuple(f"A part of it could not be read: {part}." for part in lost)
+    return replace(join_blocks(_Reader(document).document(body)), notes=notes)
+
+
+def _open(package: IO[bytes]) -> "Document":
+    # Imported here, like every third-party parser: the server should start before it is needed.
+    import docx
     from docx.exceptions import PythonDocxError
-    from lxml.etree import LxmlError
 
-    if data.startswith(OLE_MAGIC):
-        raise _not_zipped(name, data)
     try:
-        _refuse_bombs(name, data)
-        document = Document(BytesIO(data))
-        return join_blocks(_blocks(document.element.body, Styles(document.styles.element)))
-    except (*_FAILURES, PythonDocxError, LxmlError) as exc:
-        what = seeming_type(data)
-        is_word = what is None or "DOCX" in what
-        found = "is damaged" if is_word else f"is not a Word document: it seems to be {what}"
-        raise DamagedDocumentError(
-            f"{name} {found}. Save it as .docx in Word or LibreOffice and add it again."
-        ) from exc
+        document = docx.Document(package)
+    except PythonDocxError as exc:
+        raise ValueError("python-docx does not open it") from exc
+    if tag(document.element) != "document":
+        raise ValueError("the main part is no document")
+    return document
 
 
-def _not_zipped(name: str, data: bytes) -> DocumentError:
-    if _ENCRYPTED_PACKAGE in data:
-        return PasswordNeededError(f"{name} is encrypted. Save a copy without its password and add that.")
-    return DamagedDocumentError(
-        f"{name} is in the format of Word 97-2003 (.doc). Save it as .docx and add it again."
+class _Reader:
+    """Reads one document, with its styles and notes at hand."""
+
+    def __init__(self, document: "Document") -> None:
+        self._main = document.part
+        self._notes = Notes(document.part)
+        self._styles = Styles(next(related(document.part, "styles"), None))
+
+    def document(self, body: "_Element") -> Iterator[Block]:
+        for line in self._notes.page_lines():
+            yield Block(line)
+        yield from self._blocks(body)
+
+    def _blocks(self, container: "_Element") -> Iterator[Block]:
+        for element in children(container, ("p", "tbl")):
+            if tag(element) == "tbl":
+                yield from self._table(element)
+            else:
+                yield from self._paragraph(element)
+
+    def _paragraph(self, paragraph: "_Element") -> Iterator[Block]:
+        read = read_paragraph(paragraph)
+        text = read.text
+        level = self._styles.heading_level(paragraph)
+        if not level and text.strip() and self._styles.is_list_item(paragraph):
+            yield Block(f"- {text.strip()}", in_list=True)
+        else:
+            yield Block(text, level)
+        for box in read.boxes:
+            yield from self._box(box)
+        for note in self._notes.of(read.notes):
+            yield Block(note)
+
+    def _box(self, box: "_Element") -> Iterator[Block]:
+        """Yield what stands in a text box, a chart or a diagram."""
+        match tag(box):
+            case "txbxContent":
+                yield from self._blocks(box)
+            case "chart":
+                yield from (Block(line, in_list=True) for line in self._drawn(box, "id", chart_lines))
+            case "relIds":
+                yield from (Block(line, in_list=True) for line in self._drawn(box, "dm", diagram_lines))
+
+    def _drawn(
+        self, box: "_Element", attribute_name: str, lines: Callable[["_Element"], list[str]]
+    ) -> list[str]:
+        """Return what the part that a drawing names says, nothing when it is not there to be read."""
+        part = named_part(self._main, box, attribute_name)
+        return [] if part is None else lines(part)
+
+    def _table(self, table: "_Element") -> Iterator[Block]:
+        rows = list(children(table, ("tr",)))
+        cells = [list(children(row, ("tc",))) for row in rows]
+        if all(len(row) < 2 for row in cells):
+            # A frame around paragraphs.
+            for cell in (cell for row in cells for cell in row):
+                yield from self._blocks(cell)
+        else:
+            n_header = _n_marked(rows) or int(self._styles.sets_off_first_row(table) or _is_bold_above(rows))
+            yield Block("\n".join(write_table([self._row(row) for row in cells], n_header=n_header).lines))
+
+    def _row(self, cells: Iterable["_Element"]) -> Row:
+        found: dict[int, str | Merged] = {}
+        column = 0
+        for cell in cells:
+            span = _number(cell, "./{*}tcPr/{*}gridSpan")
+            if _goes_on(cell):
+                found[column] = Merged.ABOVE
+            elif text := self._cell_text(cell):
+                found[column] = text
+                found.update(dict.fromkeys(range(column + 1, column + span), Merged.LEFT))
+            column += span
+        return Row(found)
+
+    def _cell_text(self, cell: "_Element") -> str:
+        return " ".join(one_line(block.text) for block in self._blocks(cell)).strip()
+
+
+def _n_marked(rows: "list[_Element]") -> int:
+    """Return how many rows at the top repeat on each page."""
+    marks = (row.find("./{*}trPr/{*}tblHeader") for row in rows)
+    flags = [mark is not None and attribute(mark, "val") not in ("0", "false", "off") for mark in marks]
+    return flags.index(False) if False in flags else 0
+
+
+def _is_bold_above(rows: "list[_Element]") -> bool:
+    """Return whether the first row alone is bold throughout."""
+    return len(rows) > 1 and _is_bold(rows[0]) and not _is_bold(rows[1])
+
+
+def _is_bold(row: "_Element") -> bool:
+    runs = [run for run in row.iterfind(".//{*}r") if run.find("./{*}t") is not None]
+    marks = [run.find("./{*}rPr/{*}b") for run in runs]
+    return bool(runs) and all(
+        b is not None and attribute(b, "val") not in ("0", "false", "off") for b in marks
     )
 
 
-def _refuse_bombs(name: str, data: bytes) -> None:
-    # The sizes that a ZIP file declares can be relied on: zipfile reads no further.
-    with zipfile.ZipFile(BytesIO(data)) as package:
-        unpacked_mb = sum(entry.file_size for entry in package.infolist()) // 2**20
-    if unpacked_mb > _UNPACKED_LIMIT_MB:
-        raise TooLargeError(
-            f"{name} unpacks to {unpacked_mb} MB, the limit is {_UNPACKED_LIMIT_MB} MB. "
-            "Remove what is not text, or split it."
-        )
-
-
-def _blocks(container: "_Element", styles: Styles) -> Iterator[Block]:
-    for element in _children(container, ("p", "tbl")):
-        if local_name(element) == "tbl":
-            yield from _table(element, styles)
-        else:
-            yield from _paragraph(element, styles)
-
-
-def _children(parent: "_Element", names: Iterable[str]) -> Iterator["_Element"]:
-    """Yield the children with one of these names, also where a wrapper holds them."""
-    for child in parent:
-        name = local_name(child)
-        if name in names:
-            yield child
-        elif name in _WRAPPERS:
-            yield from _children(child, names)
-
-
-def _paragraph(paragraph: "_Element", styles: Styles) -> Iterator[Block]:
-    text, boxes = _text_and_boxes(paragraph)
-    level = styles.heading_level(paragraph)
-    if not level and text.strip() and styles.is_list_item(paragraph):
-        yield Block(f"- {text.strip()}", in_list=True)
-    else:
-        yield Block(text, level)
-    for box in boxes:
-        yield from _blocks(box, styles)
-
-
-def _table(table: "_Element", styles: Styles) -> Iterator[Block]:
-    rows = [list(_children(row, ("tc",))) for row in _children(table, ("tr",))]
-    is_frame = all(len(cells) < 2 for cells in rows)
-    for cells in rows:
-        if is_frame:
-            for cell in cells:
-                yield from _blocks(cell, styles)
-        elif any(texts := [_cell_text(cell, styles) for cell in cells]):
-            yield Block(" | ".join(texts), in_list=True)
-
-
-def _cell_text(cell: "_Element", styles: Styles) -> str:
-    """Return a cell's text on one line; nothing for the lower cells of a merged column."""
+def _goes_on(cell: "_Element") -> bool:
+    """Return whether `cell` is a lower one of a merged column."""
     merge = cell.find("./{*}tcPr/{*}vMerge")
-    if merge is not None and attribute(merge, "val") != "restart":
-        return ""
-    return " ".join(" ".join(block.text.split()) for block in _blocks(cell, styles)).strip()
+    return merge is not None and attribute(merge, "val") != "restart"
 
 
-def _text_and_boxes(paragraph: "_Element") -> tuple[str, list["_Element"]]:
-    """Return a paragraph's own text, and the text boxes anchored in it."""
-    from lxml.etree import iterwalk
-
-    parts: list[str] = []
-    boxes: list[_Element] = []
-    walk = iterwalk(paragraph, events=("start",))
-    for _, element in walk:
-        name = local_name(element)
-        if name == "t":
-            parts.append(element.text or "")
-        elif name == "txbxContent":
-            boxes.append(element)
-            walk.skip_subtree()
-        elif name in _UNREAD:
-            walk.skip_subtree()
-        else:
-            parts.append(_CHARACTERS.get(name, ""))
-    return "".join(parts), boxes
+def _number(element: "_Element", path: str) -> int:
+    found = element.find(path)
+    value = "" if found is None else attribute(found, "val")
+    return max(1, min(int(value), _MAX_SPAN)) if value.isascii() and value.isdecimal() else 1

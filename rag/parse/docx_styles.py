@@ -1,7 +1,10 @@
-"""What a Word document's styles say about its paragraphs: headings and list items."""
+"""What a Word document's styles say about its paragraphs: headings and list items; and about tables."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from rag.parse.xml_tree import attribute
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -10,13 +13,15 @@ if TYPE_CHECKING:
 # are translated, but are all there is where the style itself is missing.
 _HEADING = re.compile(r"heading ?([1-9])", re.IGNORECASE)
 _BODY_TEXT = 9
+_FIRST_ROW_BIT = 0x20
 
 
 class Styles:
-    """The paragraph styles of one document."""
+    """The paragraph and table styles of one document."""
 
-    def __init__(self, styles: "_Element") -> None:
-        self._by_id = {attribute(style, "styleId"): style for style in styles.iterfind("./{*}style")}
+    def __init__(self, styles: "_Element | None") -> None:
+        found = () if styles is None else styles.iterfind("./{*}style")
+        self._by_id = {attribute(style, "styleId"): style for style in found}
 
     def heading_level(self, paragraph: "_Element") -> int:
         """Return the level of the heading that `paragraph` is, 0 when it is none."""
@@ -40,26 +45,25 @@ class Styles:
                 return number != "0"
         return False
 
-    def _styles_of(self, paragraph: "_Element") -> list["_Element"]:
-        """Return the paragraph's style and those that it is based on, nearest first."""
-        chain: list[_Element] = []
-        style_id = _value(paragraph, "./{*}pPr/{*}pStyle")
-        while (style := self._by_id.get(style_id)) is not None and style not in chain:
-            chain.append(style)
+    def sets_off_first_row(self, table: "_Element") -> bool:
+        """Return whether the first row of `table` is made to look like a header, by the table's style."""
+        look = table.find("./{*}tblPr/{*}tblLook")
+        if look is None or not _is_first_row(look):
+            return False
+        styles = self._chain(_value(table, "./{*}tblPr/{*}tblStyle"))
+        parts = (part for style in styles for part in style.iterfind("./{*}tblStylePr"))
+        return any(attribute(part, "type") == "firstRow" for part in parts)
+
+    def _styles_of(self, paragraph: "_Element") -> Iterator["_Element"]:
+        return self._chain(_value(paragraph, "./{*}pPr/{*}pStyle"))
+
+    def _chain(self, style_id: str | None) -> Iterator["_Element"]:
+        """Yield the style and those that it is based on, nearest first."""
+        seen = set[str]()
+        while style_id and style_id not in seen and (style := self._by_id.get(style_id)) is not None:
+            seen.add(style_id)
+            yield style
             style_id = _value(style, "./{*}basedOn")
-        return chain
-
-
-def local_name(element: "_Element") -> str:
-    """Return an element's name without its namespace; nothing for a comment or an entity."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
-def attribute(element: "_Element", name: str) -> str | None:
-    """Return an attribute by its name in the element's own namespace."""
-    namespace = str(element.tag).rpartition("}")[0]
-    value = element.get(f"{namespace}}}{name}")
-    return None if value is None else str(value)
 
 
 def _value(element: "_Element", path: str) -> str | None:
@@ -73,6 +77,14 @@ def _outline_level(element: "_Element") -> int | None:
     if value is None or not value.isdecimal():
         return None
     return int(value) + 1 if int(value) < _BODY_TEXT else 0
+
+
+def _is_first_row(look: "_Element") -> bool:
+    if said := attribute(look, "firstRow"):
+        return said in ("1", "true", "on")
+    # Until Word 2010, bits of one number.
+    bits = attribute(look, "val") or "0"
+    return bool(re.fullmatch("[0-9A-Fa-f]{1,8}", bits) and int(bits, 16) & _FIRST_ROW_BIT)
 
 
 def _named_level(name: str) -> int | None:
