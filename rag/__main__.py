@@ -19,6 +19,7 @@ _COMMANDS = {
     "search": ("search", "ask a question: both rankings and every stage's time"),
     "rerank": ("rerank", "score passages for one question"),
     "eval": ("evaluate", "measure both stages over a BEIR folder"),
+    "collections": ("collections", "list, create, rename, delete, export and import collections"),
     "reembed": ("reembed", "give a collection another embedder"),
     "models": ("models", "the catalogue and the cache: list, export, check, path"),
     "verify": ("verify", "drive a running server as a client would, and hold its times against limits"),

@@ -1,14 +1,16 @@
 """Work in the background: it outlives the page that asked for it, and everyone in the process sees it."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from rag.errors import RagError
+from rag.records import FileOutcome
 
-Kind = Literal["export", "reembed", "use"]
+Kind = Literal["export", "reembed", "use", "ingest", "rechunk", "import"]
 State = Literal["running", "done", "failed"]
 
 KEEP = 50  # finished jobs
@@ -18,8 +20,8 @@ KEEP = 50  # finished jobs
 class JobKey:
     """What a job works on: two at the same thing at a time are one job.
 
-    `name` is the target folder of an export, the collection that is re-embedded, the reranker to use;
-    `detail` tells apart what must not be joined all the same.
+    `name` is the target folder of an export, the reranker to use, or the collection that is added to,
+    re-chunked or re-embedded; `detail` tells apart what must not be joined all the same.
     """
 
     kind: Kind
@@ -29,19 +31,28 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How far a job is, in words. `fraction` is done; it is None where that is not known."""
+    """How far a job is, in words. `fraction` is done; it is None where that is not known.
+
+    Of an ingestion, `outcomes` are what became of the files so far, `part` is done of the one underway, and
+    `left` are the names of the files without an outcome. `rate` is how many chunks were embedded a second.
+    """
 
     text: str
     fraction: float | None = None
     remaining_s: float | None = None
+    part: float | None = None
+    outcomes: tuple[FileOutcome, ...] = ()
+    left: tuple[str, ...] = ()
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as it was when it was asked for.
 
-    `subject` is the model that it is about. `outcome` is a sentence for whoever started it: what came of
-    it, or why it failed; it is empty while the job runs. `ended_at` is None until then; times are UTC.
+    `subject` is the model that it is about, if it is about one. `outcome` is a sentence for whoever started
+    it: what came of it, or why it failed; it is empty while the job runs. `ended_at` is None until then;
+    times are UTC. `cancelled` says that it was asked to end early, and to keep what it has done.
     """
 
     key: JobKey
@@ -52,6 +63,7 @@ class Job:
     outcome: str
     started_at: datetime
     ended_at: datetime | None = None
+    cancelled: bool = False
 
     @property
     def running(self) -> bool:
@@ -70,6 +82,7 @@ class Jobs:
 
     def __init__(self, *, keep: int = KEEP) -> None:
         self.alone = threading.Lock()
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._keep = keep
         self._jobs: dict[JobKey, Job] = {}  # in the order in which they began
         self._lock = threading.Lock()
@@ -90,6 +103,23 @@ class Jobs:
         threading.Thread(target=self._run, args=(key, work), name=f"job {key.kind}", daemon=True).start()
         return job
 
+    def turn(self, collection: str) -> threading.Lock:
+        """Return what a job holds while it changes `collection`, so that they go one after the other."""
+        with self._lock:
+            return self._turns[collection]
+
+    def cancel(self, key: JobKey) -> None:
+        """Ask the job under `key` to end early. It ends when it comes to ask whether it was cancelled."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job and job.running:
+                self._jobs[key] = replace(job, cancelled=True)
+
+    def is_cancelled(self, key: JobKey) -> bool:
+        """Return whether the job under `key` was asked to end early."""
+        job = self.get(key)
+        return job is not None and job.cancelled
+
     def get(self, key: JobKey) -> Job | None:
         """Return the job under `key` as it is now, None where there is none."""
         with self._lock:
@@ -103,6 +133,10 @@ class Jobs:
     def about(self, subject: str) -> tuple[Job, ...]:
         """Return the jobs about the model `subject`, the one that began last first."""
         return tuple(job for job in self.all() if job.subject == subject)
+
+    def on(self, collection: str, *kinds: Kind) -> tuple[Job, ...]:
+        """Return the jobs of these kinds that change `collection`, the one that began last first."""
+        return tuple(job for job in self.all() if job.key.name == collection and job.key.kind in kinds)
 
     def states(self) -> dict[JobKey, State]:
         """Return the state of each job: two answers are equal while none begins, ends or is forgotten."""

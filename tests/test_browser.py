@@ -173,8 +173,8 @@ def upload(page: "Page", *files: tuple[str, bytes]) -> None:
     """Upload `files` and wait until the page has said what became of them."""
     payload: Any = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(payload)
-    outcome = page.get_by_test_id("stMain").locator("li").filter(has_text=files[-1][0])
-    outcome.wait_for(state="attached", timeout=30_000)
+    outcome = page.get_by_test_id("stMain").get_by_label("Files", exact=True).locator("li")
+    outcome.filter(has_text=files[-1][0]).first.wait_for(state="attached", timeout=30_000)
     page.wait_for_timeout(500)  # what opens or closes does so smoothly
 
 
@@ -371,7 +371,7 @@ def test_on_a_phone_the_first_visit_can_ask_at_once(browser: "Browser", base_url
     with browser.new_context(viewport={"width": 420, "height": 900}) as context:
         page = context.new_page()
         page.goto(base_url)
-        expect(question_box(page)).to_be_visible(timeout=15_000)
+        expect(question_box(page)).to_be_visible()
         ask(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 420
 

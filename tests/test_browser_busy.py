@@ -45,7 +45,6 @@ def visit(browser: "Browser", busy_url: str) -> "Iterator[Callable[[], Page]]":
     def another() -> "Page":
         contexts.append(browser.new_context())
         page = contexts[-1].new_page()
-        page.set_default_timeout(15_000)
         page.goto(busy_url)
         page.get_by_role("spinbutton", name="Candidates (retrieve k)").fill("1000")
         return page

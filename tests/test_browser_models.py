@@ -73,7 +73,7 @@ def seen(first: "Page", browser: "Browser", base_url: str, tiny: Path, server_en
     with browser.new_context(viewport={"width": 1440, "height": 2400}) as context:
         first.get_by_label("Hugging Face id").fill(str(tiny))
         button(first, "export_other").click()
-        expect(first.locator(".rl-live")).to_be_visible(timeout=10_000)
+        expect(first.locator(".rl-live")).to_be_visible()
         with subprocess.Popen(
             command, cwd=ROOT, env=server_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
@@ -81,7 +81,7 @@ def seen(first: "Page", browser: "Browser", base_url: str, tiny: Path, server_en
             second_tab = second.locator(".rl-live").inner_text()
             phases = follow(first)
             out, err = process.communicate(timeout=EXPORT_TIMEOUT_MS / 1000)
-        expect(second.locator(".rl-done")).to_be_visible(timeout=10_000)
+        expect(second.locator(".rl-done")).to_be_visible()
         afterwards = second.locator(".rl-done").inner_text()
     ran = subprocess.CompletedProcess(command, process.returncode, out, err)
     return Seen(model_id(str(tiny)), phases, second_tab, afterwards, ran, Path(server_env["RAG_MODEL_CACHE"]))
@@ -99,15 +99,14 @@ def compare(browser: "Browser", base_url: str) -> "Iterator[Page]":
         settle(page)
         files: Any = [{"name": name, "mimeType": "", "buffer": text.encode()} for name, text in FILES.items()]
         page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(files)
-        expect(page.get_by_role("textbox", name="Question")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("textbox", name="Question")).to_be_visible()
         settle(page)
         yield page
 
 
 def visit(page: "Page", base_url: str) -> "Page":
-    page.set_default_timeout(15_000)
     page.goto(f"{base_url}/models")
-    expect(page.get_by_label("Hugging Face id")).to_be_visible(timeout=15_000)
+    expect(page.get_by_label("Hugging Face id")).to_be_visible()
     return page
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import hub as hubs
 import pytest
 from exporting import (
+    PATIENCE_S,
     ROOT,
     environment,
     export,
@@ -139,7 +140,7 @@ def export_in_this_process(made: Made, **changes: str) -> Exported:
 def test_of_ten_commands_at_once_one_exports(original: Path, cache: Path, tmp_path: Path) -> None:
     watch = watched(tmp_path) | {"WATCH_TORCH": str(tmp_path / "torch.log")}
     commands = [start(original, cache=cache, **watch) for _ in range(10)]
-    outputs = [command.communicate(timeout=120) for command in commands]
+    outputs = [command.communicate(timeout=PATIENCE_S) for command in commands]
     assert [command.returncode for command in commands] == [0] * 10, outputs
     said = [out.splitlines()[0].partition(": ")[2] for out, _ in outputs]
     assert sum(line.startswith("exported in ") for line in said) == 1
@@ -218,12 +219,12 @@ def test_a_kill_at_any_moment_leaves_nothing_or_a_whole_model(
             if at_work and chance.random() < 0.3:
                 with suppress(ProcessLookupError):
                     os.kill(at_work[0], signal.SIGKILL)
-                said = command.communicate(timeout=60)[1]
+                said = command.communicate(timeout=PATIENCE_S)[1]
                 assert command.returncode == 0 or MEMORY in said  # it may have said its last word already
             else:
                 command.kill()
                 command.wait()
-        wait_until(lambda: not workers(cache), "the end of the killed command's worker", patience_s=20)
+        wait_until(lambda: not workers(cache), "the end of the killed command's worker")
         if (cache / model_id(str(original))).exists():
             manifest_of(original, cache)
             shutil.rmtree(cache / model_id(str(original)))
@@ -240,7 +241,7 @@ def test_a_worker_ends_with_the_command_that_started_it(original: Path, cache: P
         wait_until(busy.exists, "the start of the export's work")
         assert workers(cache)
         command.kill()
-    wait_until(lambda: not workers(cache), "the end of the killed command's worker", patience_s=20)
+    wait_until(lambda: not workers(cache), "the end of the killed command's worker")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_leftovers_are_swept_only_when_nobody_is_at_work_on_them(original: Path,
         at_work = left_in(cache)
         command.kill()
         command.wait()
-    wait_until(lambda: not workers(cache), "the end of the worker", patience_s=20)
+    wait_until(lambda: not workers(cache), "the end of the worker")
     assert at_work == left_in(cache)
     assert sorted(turns.sweep(cache)) == at_work
     assert left_in(cache) == []
@@ -286,16 +287,16 @@ def test_a_command_that_is_interrupted_cleans_up(original: Path, cache: Path) ->
     with start(original, cache=cache) as command:
         wait_until(lambda: workers(cache), "the start of the export")
         command.send_signal(signal.SIGINT)
-        _, said = command.communicate(timeout=20)
+        _, said = command.communicate(timeout=PATIENCE_S)
     assert (command.returncode, "Traceback" in said, left_in(cache)) == (130, False, [])
-    wait_until(lambda: not workers(cache), "the end of the worker", patience_s=20)
+    wait_until(lambda: not workers(cache), "the end of the worker")
 
 
 def test_a_worker_that_the_system_kills_is_told_as_a_lack_of_memory(original: Path, cache: Path) -> None:
     with start(original, cache=cache) as command:
         wait_until(lambda: workers(cache), "the start of the export")
         os.kill(workers(cache)[0], signal.SIGKILL)
-        _, said = command.communicate(timeout=20)
+        _, said = command.communicate(timeout=PATIENCE_S)
     assert f"error: Exporting {original} failed: it ended with {MEMORY}" in said
     assert "Nothing was kept." in said
     assert (command.returncode, left_in(cache)) == (1, [])
@@ -542,7 +543,7 @@ def test_a_disk_that_fills_up_during_the_work_is_told_and_nothing_is_kept(
             # The weights are in memory then, and the graph is about to be written.
             said = next(line for line in command.stderr if f"{original}: export," in line)
             fill(disk)
-            said = command.communicate(timeout=60)[1]
+            said = command.communicate(timeout=PATIENCE_S)[1]
         assert (command.returncode, left_in(disk / "cache")) == (1, [])
     assert re.search(
         r"error: Exporting .* failed: .*Only 0\.0 MB are free in .*/cache: free some, or set", said

@@ -1,6 +1,7 @@
 """Work in the background: joined, followed, remembered, and never thought to run when it has ended."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -141,3 +142,25 @@ def test_jobs_are_found_by_the_model_that_they_are_about() -> None:
     ended(jobs)
     assert [job.key for job in jobs.about("a model")] == [KEY]
     assert jobs.about("another") == ()
+
+
+def test_a_cancelled_job_is_told_so_and_ends_by_itself() -> None:
+    jobs, going = Jobs(), threading.Event()
+
+    def work(_report: Callable[[Report], None]) -> str:
+        while not jobs.is_cancelled(KEY):
+            going.set()
+            time.sleep(0.001)
+        return "kept what was done"
+
+    start(jobs, work)
+    assert going.wait(10)
+    jobs.cancel(KEY)
+    job = ended(jobs)
+    assert (job.state, job.outcome, job.cancelled) == ("done", "kept what was done", True)
+
+
+def test_jobs_on_one_collection_have_one_turn_and_those_on_others_another() -> None:
+    jobs = Jobs()
+    assert jobs.turn("shelf") is jobs.turn("shelf")
+    assert jobs.turn("shelf") is not jobs.turn("other")

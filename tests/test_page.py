@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
@@ -18,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, Selectbox
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
+from rag.errors import RagError
 from rag.ingest import SourceFile
 from rag.samples import SAMPLE_COLLECTION, sample_files
 from rag.service import build
@@ -65,9 +67,26 @@ def visit(collection: str | None = None) -> AppTest:
 
 
 def run(page: AppTest) -> AppTest:
+    """Draw the page, and again when all that it began in the background has ended."""
+    began = datetime.now(UTC)
     page.run()
+    if has_ended_since(began):
+        page.run()
     assert not page.exception, page.exception[0].value
     return page
+
+
+def has_ended_since(began: datetime) -> bool:
+    """Wait until no job runs; return whether one has ended since `began`."""
+    try:
+        jobs = get_service().jobs
+    except RagError:  # there is no service with the settings of this test
+        return False
+    deadline = time.monotonic() + 60
+    while any(job.running for job in jobs.all()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return any(job.ended_at and job.ended_at >= began for job in jobs.all())
 
 
 def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
@@ -140,7 +159,7 @@ def test_the_answer_is_on_the_first_reranked_card(filled: AppTest) -> None:
 
 def test_another_run_draws_the_kept_result_without_asking_again(filled: AppTest) -> None:
     before = times(ask(filled))
-    assert len(before) == 7
+    assert len(before) == 8
     assert times(run(filled)) == before
 
 
@@ -218,9 +237,7 @@ def test_a_result_from_other_documents_says_so_until_asked_again(filled: AppTest
 
 def test_samples_that_were_cut_short_can_be_completed() -> None:
     library = get_service().library
-    library.ingest(sample_files(), collection=SAMPLE_COLLECTION)
-    for document in library.documents(SAMPLE_COLLECTION)[2:]:
-        library.delete(document.id, collection=SAMPLE_COLLECTION)
+    library.ingest(sample_files()[:2], collection=SAMPLE_COLLECTION)
     page = visit(SAMPLE_COLLECTION)
     assert page.button(key="open_sample").label == "Add the missing sample documents"
     page.button(key="open_sample").click()

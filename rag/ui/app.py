@@ -14,6 +14,7 @@ def draw() -> None:
     st.html(_HERE / "style.css")
     pages = [
         st.Page(_HERE / "pages" / "compare.py", title="Compare", default=True),
+        st.Page(_HERE / "pages" / "library.py", title="Library"),
         st.Page(_HERE / "pages" / "models.py", title="Models"),
     ]
     st.navigation(pages, position="top").run()

@@ -8,9 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from rag.errors import RagError
-from rag.ingest import SourceFile
-from rag.records import DocumentInfo, FileOutcome, SearchResult
-from rag.service import Service
+from rag.records import DocumentInfo, SearchResult
 from rag.ui import cards
 from rag.wording import counted
 
@@ -44,9 +42,10 @@ def command(line: str) -> None:
     st.code(line, language=None, wrap_lines=True)
 
 
-def result(found: SearchResult, *, top_k: int) -> None:
-    """Draw both rankings, the sentence above them and the times."""
-    st.html(cards.comparison(found, top_k=top_k))
+def result(found: SearchResult, documents: Sequence[DocumentInfo], *, top_k: int) -> None:
+    """Draw both rankings, the sentence above them and the times; `documents` are those of the collection."""
+    drawable = {document.id for document in documents if document.has_original and document.kind == "pdf"}
+    st.html(cards.comparison(found, top_k=top_k, drawable=drawable))
     with st.expander("What the numbers mean", icon=":material/help:"):
         for text in cards.meanings(found):
             st.text(text)
@@ -54,56 +53,6 @@ def result(found: SearchResult, *, top_k: int) -> None:
             "Times were measured in this very run. “cold” marks a model's first use, “cached” a score "
             "that was known from an earlier question and cost nothing now."
         )
-
-
-def ingest(service: Service, files: Sequence[SourceFile], *, collection: str) -> tuple[FileOutcome, ...]:
-    """Add `files` under a live account of each one's progress; return what became of them."""
-    with st.status(f"Adding {counted(len(files), 'file')}", expanded=True) as status:
-        bar = st.progress(0.0)
-        lines = [st.empty() for _ in files]
-        done = 0
-
-        def on_progress(name: str, embedded: int, chunks: int) -> None:
-            if chunks:
-                bar.progress((done + embedded / chunks) / len(files))
-                lines[done].text(f"{name}: {embedded} of {counted(chunks, 'chunk')} embedded")
-            else:
-                lines[done].text(f"{name}: reading")
-
-        def on_outcome(outcome: FileOutcome) -> None:
-            nonlocal done
-            lines[done].text(f"{outcome.status}: {outcome.message}")
-            done += 1
-            bar.progress(done / len(files))
-
-        outcomes = service.library.ingest(
-            files, collection=collection, on_progress=on_progress, on_outcome=on_outcome
-        )
-        status.update(label=outcomes_in_words(outcomes), state="complete")
-    return outcomes
-
-
-def outcomes_in_words(outcomes: Sequence[FileOutcome]) -> str:
-    """Return how many files were added and how many were not, in one sentence."""
-    counts = {
-        status: sum(o.status == status for o in outcomes) for status in ("replaced", "unchanged", "failed")
-    }
-    notes = {
-        "replaced": "in place of an older version",
-        "unchanged": "already there",
-        "failed": "could not be added",
-    }
-    added = sum(o.status in ("added", "replaced") for o in outcomes)
-    parts = [f"{counts[status]} {notes[status]}" for status in counts if counts[status]]
-    return "; ".join([f"{added} of {counted(len(outcomes), 'file')} added", *parts]) + "."
-
-
-def file_outcomes(outcomes: Sequence[FileOutcome]) -> None:
-    """List what became of each file, failures first."""
-    st.markdown(f"**{outcomes_in_words(outcomes)}**")
-    rows = sorted(outcomes, key=lambda outcome: outcome.status != "failed")
-    items = "".join(f'<li class="{o.status}">{o.status}: {escape(o.message)}</li>' for o in rows)
-    st.html(f'<ul class="rl-files">{items}</ul>')
 
 
 def document_list(documents: Sequence[DocumentInfo]) -> None:

@@ -189,6 +189,8 @@ def _still_holds(service: Service, job: Job) -> bool:
         case "reembed":
             ref = service.library.embedder_ref(job.key.name)
             return ref is not None and ref.id == job.subject
+        case "ingest" | "rechunk" | "import":  # which the Library page shows
+            return False
 
 
 @st.fragment(run_every=_TICK_S)

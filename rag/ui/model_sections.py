@@ -155,7 +155,7 @@ def strangers(service: Service, shelf: Shelf) -> None:
     found = [
         job
         for job in service.jobs.all()
-        if job.subject not in carded or (job.key == pressed and job.state != "done")
+        if job.subject and (job.subject not in carded or (job.key == pressed and job.state != "done"))
     ]
     model_controls.jobs(service, found, place="others")
     cache = service.settings.model_cache

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 stopping = threading.Event()
 
 _building = threading.Lock()
+_SHOWN = 10  # files by name
 
 
 # The spinner would need a page to be drawn on; the lifespan and the routes have none.
@@ -36,7 +37,12 @@ def _service(settings: Settings) -> Service:
 @cache
 def _built(settings: Settings) -> Service:
     # A server that starts and says what is missing helps more than one that does not start.
-    return build(settings, stand_in=True)
+    service = build(settings, stand_in=True)
+    if undone := service.library.unfinished():
+        names = ", ".join(f"{entry.name} ({entry.collection})" for entry in undone[:_SHOWN])
+        more = f" and {len(undone) - _SHOWN:,} more" if len(undone) > _SHOWN else ""
+        _log.warning("Rolled back when the last run was ended: %s%s. Add them again.", names, more)
+    return service
 
 
 def get_service() -> Service:

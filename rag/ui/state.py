@@ -1,15 +1,17 @@
 """The keys of the session's state, and the only code that writes them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from rag.config import DEFAULT_COLLECTION
-from rag.jobs import JobKey
+from rag.ingest import SourceFile
+from rag.jobs import Job, JobKey
 from rag.models.once import ExportRequest
+from rag.names import file_name
 from rag.parse.clean import clean
-from rag.records import DocumentInfo, FileOutcome, ModelInfo, SearchResult
+from rag.records import DocumentInfo, ModelInfo, SearchResult
 from rag.wording import is_remote
 
 QUESTION = "question"
@@ -19,6 +21,12 @@ TOP_K = "top_k"
 COLLECTION = "collection"
 DOCUMENT = "document"
 SAMPLE_QUESTION = "sample_question"
+SEARCH = "library_search"
+SHOWN = "library_shown"
+NEW_NAME = "new_collection_name"
+SURE = "sure_to_delete"
+CHUNK_TARGET = "chunk_target"
+CHUNK_OVERLAP = "chunk_overlap"
 MODEL_TASK = "model_task"
 MODEL_LANGUAGE = "model_language"
 MODEL_COMMERCIAL = "model_commercial"
@@ -28,12 +36,21 @@ AUTO = "auto"  # the task that the model's own files say
 OTHER_WEIGHTS = "other_weights"
 OTHER_REVISION = "other_revision"
 _RESULT = "result"
-_OUTCOMES = "outcomes"
+_FOLLOWED = "followed"
+_SOURCES = "sources"
+_DELETED = "deleted"
+_SELECTED = "selected"
+_TABLE = "table"
+_PROBLEM = "problem"
+_EXPORTED = "exported"
+_IMPORTS = "imports"
 _UPLOADS = "uploads"
 _ASKED = "asked"
 _ASKING = "asking"
 _OPEN_NEXT = "open_next"
 _OTHER_EXPORT = "other_export"
+
+MOST_KEPT_BYTES = 200_000_000  # of uploaded files, for the case that one needs a password
 
 
 def ask_sample_question() -> None:
@@ -84,21 +101,114 @@ def uploader_key() -> str:
     return f"upload_{st.session_state.setdefault(_UPLOADS, 0)}"
 
 
-def keep_outcomes(outcomes: tuple[FileOutcome, ...], collection: str) -> None:
-    """Keep what became of the last files, and empty the uploader."""
-    st.session_state[_OUTCOMES] = (collection, outcomes)
-    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+def keep_upload(job: Job, files: Sequence[SourceFile]) -> None:
+    """Follow `job`, which adds `files`; keep them until it is known that none needs a password."""
+    follow(job.key)
+    if sum(file.size_bytes for file in files) <= MOST_KEPT_BYTES:
+        st.session_state.setdefault(_SOURCES, {})[job.key] = tuple(files)
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1  # empties the uploader
 
 
-def forget_outcomes() -> None:
-    """Forget what became of the last files: they may be gone."""
-    st.session_state.pop(_OUTCOMES, None)
+def locked_files(job: Job) -> tuple[SourceFile, ...]:
+    """Return the files of `job` that need a password, as far as this session has them; drop the others."""
+    sources: dict[JobKey, tuple[SourceFile, ...]] = st.session_state.get(_SOURCES, {})
+    names = [o.name for o in job.report.outcomes if o.reason == "password_needed"]
+    kept = tuple(
+        file
+        for file in sources.get(job.key, ())
+        if any(name == file_name(file.name) or name.startswith(f"{file_name(file.name)}/") for name in names)
+    )
+    if job.key in sources:
+        sources[job.key] = kept
+    return kept
 
 
-def last_outcomes(collection: str) -> tuple[FileOutcome, ...]:
-    """Return what became of the last files, where they went into `collection`."""
-    target, outcomes = st.session_state.get(_OUTCOMES, ("", ()))
-    return outcomes if target == collection else ()
+def drop_file(job: Job, file: SourceFile) -> None:
+    """Keep a file of `job` no longer: another job has it."""
+    sources = st.session_state.get(_SOURCES, {})
+    sources[job.key] = tuple(kept for kept in sources.get(job.key, ()) if kept is not file)
+
+
+def follow(key: JobKey) -> None:
+    """Show what comes of a job on every page of this session."""
+    st.session_state.setdefault(_FOLLOWED, set()).add(key)
+
+
+def follows(key: JobKey) -> bool:
+    """Return whether this session has started the job, or seen it run."""
+    return key in st.session_state.get(_FOLLOWED, ())
+
+
+def forget_jobs() -> None:
+    """Show no outcome any longer: what it says may be gone."""
+    st.session_state.pop(_FOLLOWED, None)
+    st.session_state.pop(_SOURCES, None)
+
+
+def keep_deleted(collection: str, deleted: Mapping[str, str]) -> None:
+    """Keep what was deleted last, id and name, so that it can be brought back by one click."""
+    st.session_state[_DELETED] = (collection, dict(deleted))
+
+
+def last_deleted(collection: str) -> dict[str, str]:
+    """Return id and name of what was deleted last, where that was in `collection`."""
+    target, deleted = st.session_state.get(_DELETED, ("", {}))
+    return deleted if target == collection else {}
+
+
+def keep_exported(revision: str, file: object) -> None:
+    """Keep what holds the export of a collection as it was at `revision`, in place of the one before."""
+    st.session_state[_EXPORTED] = (revision, file)
+
+
+def exported(revision: str) -> object:
+    """Return what `keep_exported` was given last, where that was for `revision`."""
+    target, file = st.session_state.get(_EXPORTED, ("", None))
+    return file if target == revision else None
+
+
+def import_key() -> str:
+    """Return the key of the uploader for exports: a new one after each import, which empties it."""
+    return f"import_{st.session_state.setdefault(_IMPORTS, 0)}"
+
+
+def empty_import() -> None:
+    """Empty the uploader for exports."""
+    st.session_state[_IMPORTS] = st.session_state.get(_IMPORTS, 0) + 1
+
+
+def keep_problem(message: str | None) -> None:
+    """Keep why a click led to nothing, for the run that follows it."""
+    st.session_state[_PROBLEM] = message
+
+
+def take_problem() -> str | None:
+    """Return why the last click led to nothing, once."""
+    problem: str | None = st.session_state.pop(_PROBLEM, None)
+    return problem
+
+
+def show_selected(selected: tuple[str, ...]) -> None:
+    """Where the selection in the table has changed to one document, make it the one that is shown."""
+    if st.session_state.get(_SELECTED) != selected:
+        st.session_state[_SELECTED] = selected
+        if len(selected) == 1:
+            st.session_state[SHOWN] = selected[0]
+
+
+def first_selection(table: str, rows: list[int]) -> list[int]:
+    """Return the rows with which the table `table` began: `rows`, if it begins now."""
+    began, before = st.session_state.get(_TABLE, ("", []))
+    if began != table:
+        st.session_state[_TABLE] = (table, rows)
+        return rows
+    return list(before)
+
+
+def selected() -> tuple[str, ...]:
+    """Return the ids of the documents selected last."""
+    found: tuple[str, ...] = st.session_state.get(_SELECTED, ())
+    return found
 
 
 def open_collection(name: str) -> None:

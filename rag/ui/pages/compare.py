@@ -5,19 +5,18 @@ from dataclasses import replace
 import streamlit as st
 
 from rag.errors import BusyError, RagError
-from rag.ingest import SourceFile
-from rag.parse import SUPPORTED
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.timing import Stopwatch
-from rag.ui import asking, components, resources, state
+from rag.ui import asking, components, library_collections, library_uploads, resources, state
 from rag.ui.shelf import why_unsearchable
 from rag.wording import counted
 
 with components.problems_shown():
     service = resources.get_service()
     library = service.library
-    names = library.filled()
-    collection = state.settle_collection(names)
+    states = service.jobs.states()
+    names = library.collections()
+    collection = state.settle_collection(library.filled())
     documents = library.documents(collection)
     unsearchable = why_unsearchable(service, collection)
 
@@ -45,7 +44,7 @@ with st.sidebar:
             if wanted and chosen:
                 with components.problems_shown():
                     library.delete(chosen.id, collection=collection)
-                state.forget_outcomes()
+                state.forget_jobs()
                 st.rerun()
 
 st.title("RerankLens")
@@ -53,9 +52,13 @@ st.text("What FAISS retrieved, and what the cross-encoder made of it.")
 
 standing = service.pipeline.standing
 components.notices([*standing, *unsearchable])
+with components.problems_shown():
+    library_collections.rolled_back(service)
 
 sample_wanted = False
-if nothing_ingested_yet:
+if library_uploads.is_adding(service, collection):
+    pass  # what is missing is on its way
+elif nothing_ingested_yet:
     st.subheader("Begin with the sample collection, or with documents of your own")
     sample_wanted = st.button("Open the sample collection", type="primary", key="open_sample")
 elif sample_incomplete:
@@ -116,33 +119,18 @@ if documents:
             )
             # What stands above the question already is not said twice.
             others = tuple(notice for notice in found.notices if notice not in standing)
-            components.result(replace(found, notices=others), top_k=top_k)
+            components.result(replace(found, notices=others), documents, top_k=top_k)
 
-outcomes = state.last_outcomes(collection)
+followed = library_uploads.are_shown(service, collection)
 add_slot = st.expander(
-    "Add documents", expanded=nothing_ingested_yet or bool(outcomes), icon=":material/upload_file:"
+    "Add documents", expanded=nothing_ingested_yet or followed, icon=":material/upload_file:"
 )
 with add_slot:
-    uploads = st.file_uploader(
-        f"Files to add to this collection: {', '.join(SUPPORTED)}",
-        accept_multiple_files=True,
-        key=state.uploader_key(),
-        max_upload_size=service.settings.max_upload_mb,
-        disabled=bool(unsearchable),
-    )
-    if outcomes:
-        components.file_outcomes(outcomes)
-
-files, target = [], collection
+    library_uploads.uploader(service, collection, disabled=bool(unsearchable))
+    library_uploads.jobs(service, collection)
 if sample_wanted:
-    files, target = sample_files(), SAMPLE_COLLECTION
-elif uploads:
-    files = [SourceFile(upload.name, upload.size, upload.getvalue) for upload in uploads]
-if files:
-    try:
-        state.keep_outcomes(components.ingest(service, files, collection=target), target)
-    except RagError as exc:
-        components.problem(str(exc))
-    else:
-        state.open_collection(target)
-        st.rerun()
+    library_uploads.add(service, sample_files(), SAMPLE_COLLECTION)
+
+# What ended while the page was drawn is in its lower part only.
+if states != service.jobs.states():
+    st.rerun()
