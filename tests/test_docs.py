@@ -30,6 +30,8 @@ def test_the_settings_table_names_the_defaults() -> None:
         ("RAG_RETRIEVE_K", defaults.retrieve_k),
         ("RAG_TOP_K", defaults.top_k),
         ("RAG_MAX_UPLOAD_MB", defaults.max_upload_mb),
+        ("RAG_PARSE_TIMEOUT_S", defaults.parse_timeout_s),
+        ("RAG_PARSE_MEMORY_MB", defaults.parse_memory_mb),
         ("RAG_QUEUE", defaults.queue),
         ("RAG_REMOTE_TIMEOUT_S", RemoteSettings("").timeout_s),
     ):
