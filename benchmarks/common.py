@@ -1,11 +1,12 @@
 """What all measures share: the sample collection, statistics, and a section of the results."""
 
+import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ _PACKAGES = (
     "numpy",
     "faiss-cpu",
     "flashrank",
+    "fastembed",
     "torch",
     "sentence-transformers",
     "playwright",
@@ -45,7 +47,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One measure's results: a table, what was done to get it, and the promises it bears on."""
+    """One measure's results: a table, what was done to get it, and the promises it bears on.
+
+    `figures` are what was measured, as JSON can say it, where a measure gives that too.
+    """
 
     title: str
     workload: str
@@ -53,6 +58,7 @@ class Section:
     rows: Sequence[Sequence[str]]
     limits: Sequence[Limit] = ()
     notes: Sequence[str] = ()
+    figures: Mapping[str, object] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """Return the section as Markdown."""
@@ -66,8 +72,12 @@ class Section:
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def run(*measures: Callable[[], Section], write: Callable[[Sequence[Section]], object] | None = None) -> int:
-    """Take `measures`, print their sections, and return the exit status.
+def run(
+    *measures: Callable[[], Section],
+    write: Callable[[Sequence[Section]], object] | None = None,
+    as_json: bool = False,
+) -> int:
+    """Take `measures`, print their sections (or their figures, as JSON), and return the exit status.
 
     0 when every promise held, 1 when one was missed, 2 when a measure could not be taken. `write` gets
     the sections when all could be.
@@ -79,7 +89,10 @@ def run(*measures: Callable[[], Section], write: Callable[[Sequence[Section]], o
         return 2
     if write:
         write(sections)
-    print("\n".join(section.markdown() for section in sections))
+    if as_json:
+        print(json.dumps({section.title: dict(section.figures) for section in sections}, indent=2))
+    else:
+        print("\n".join(section.markdown() for section in sections))
     return 0 if all(limit.held for section in sections for limit in section.limits) else 1
 
 

@@ -4,7 +4,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import export, first_question, load, memory, overhead, page, rerank, startup
+from benchmarks import (
+    export,
+    first_question,
+    ingest,
+    ingest_memory,
+    load,
+    memory,
+    overhead,
+    page,
+    rerank,
+    startup,
+)
 from benchmarks.common import Section, machine, run
 
 _RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -30,5 +41,7 @@ if __name__ == "__main__":
         overhead.measure,
         load.measure,
         export.measure,
+        ingest.measure,
+        ingest_memory.measure,
     )
     sys.exit(run(*measures, write=_write))
