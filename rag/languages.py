@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from rag.amounts import counted, listed
 from rag.language_names import language_name
 from rag.models.catalog import PRESETS, CatalogEntry, Preset, entry
 from rag.models.manifest import Task
 from rag.records import ModelInfo
-from rag.wording import counted
 
 
 def language_notices(
@@ -58,7 +58,7 @@ def _reading(models: Sequence[CatalogEntry]) -> str:
     for model in models:
         together.setdefault(model.languages, []).append(model.id)
     return ", ".join(
-        f"{' and '.join(ids)} {'reads' if len(ids) == 1 else 'read'} {_listed(languages)} only"
+        f"{listed(ids)} {'reads' if len(ids) == 1 else 'read'} {listed(map(language_name, languages))} only"
         for languages, ids in together.items()
     )
 
@@ -79,10 +79,5 @@ def _helps(preset: Preset, tasks: Collection[Task], languages: Sequence[str]) ->
     # That a model reads more languages than the catalogue lists does not say which.
     named = all(code in model.languages for model in wanted for code in languages)
     reads = f"reads {'it' if len(languages) == 1 else 'them'}" if named else "is made for many languages"
-    ids = " and ".join(model.id for model in wanted)
+    ids = listed(model.id for model in wanted)
     return f" The {part}preset “{preset.name}” (Models page) {reads}: {ids}."
-
-
-def _listed(languages: Sequence[str]) -> str:
-    *most, last = map(language_name, languages)
-    return f"{', '.join(most)} and {last}" if most else last

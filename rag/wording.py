@@ -1,10 +1,14 @@
-"""What happened to a question, in words and short marks."""
+"""What is said of questions and models, in words and short marks."""
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.amounts import bytes_in_words as bytes_in_words
+from rag.amounts import counted as counted
+from rag.amounts import duration as duration
+from rag.amounts import milliseconds as milliseconds
 from rag.models.manifest import Manifest
 from rag.models.progress import Progress
 from rag.records import ModelInfo, RerankedHit, SearchResult, StageTime
@@ -145,33 +149,6 @@ def unit(kind: str) -> str:
 def place(kind: str, number: int) -> str:
     """Return where something stands in a document of this kind: page 4, slide 3, sheet 2."""
     return f"{unit(kind)} {number}"
-
-
-def counted(n: int, noun: str) -> str:
-    """Return how many there are: 1 file, 5,412 files."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def milliseconds(seconds: float) -> str:
-    """Return a time as it is shown: 0.31 ms, 8.4 ms, 562 ms."""
-    ms = seconds * 1000
-    digits = 2 if ms < 1 else 1 if ms < 10 else 0
-    return f"{ms:,.{digits}f} ms"
-
-
-def duration(seconds: float) -> str:
-    """Return a longer time as it is shown: 8.4 s, 52 s, 3 min 5 s."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
-
-
-def bytes_in_words(n: int) -> str:
-    """Return a size as it is shown: 812 kB, 34 MB, 2.3 GB."""
-    if n >= 1e9:
-        return f"{n / 1e9:.1f} GB"
-    return f"{n / 1e6:.0f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
 
 
 def parity_in_words(manifest: Manifest) -> str:

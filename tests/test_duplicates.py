@@ -54,7 +54,12 @@ def test_nearly_the_same_text_is_recognised_and_says_how_near_it_is(embedder: Em
 
 @pytest.mark.parametrize(
     "other",
-    [PUMP.replace("4 bar", "6 bar"), PUMP.replace("4 bar", "4.5 bar"), PUMP.replace("4 bar", "four bar"), OVEN],
+    [
+        PUMP.replace("4 bar", "6 bar"),
+        PUMP.replace("4 bar", "4.5 bar"),
+        PUMP.replace("4 bar", "four bar"),
+        OVEN,
+    ],
 )
 def test_what_differs_in_a_figure_is_not_the_same(other: str, embedder: Embedder) -> None:
     assert marks([PUMP, other], embedder) == [None, None]

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A package stands for all its modules.
 LAYERS = (
-    ("rag", "rag.records", "rag.errors", "rag.config", "rag.timing"),
+    ("rag", "rag.amounts", "rag.records", "rag.logistic", "rag.errors", "rag.config", "rag.timing"),
     (
         "rag.parse",
         "rag.contain",
@@ -120,7 +120,7 @@ OWNERS = {
     "selectolax": ("rag.parse",),
     "striprtf": ("rag.parse",),
     "py3langid": ("rag.parse",),
-    "charset_normalizer": ("rag.parse",),
+    "PIL": ("rag.parse",),
     "sqlite3": ("rag.database", "rag.migrations"),
     "streamlit": ("rag.ui", "streamlit_app"),
     "starlette": ("rag.api", "streamlit_app"),

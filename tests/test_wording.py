@@ -14,9 +14,6 @@ from rag.wording import (
     after_reranking,
     after_retrieval,
     busy,
-    bytes_in_words,
-    duration,
-    milliseconds,
     named,
     parity_in_words,
     place,
@@ -123,20 +120,6 @@ def test_a_reranker_is_offered_by_a_short_name_and_where_it_runs(model: ModelInf
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (0.0, "0.00 ms"),
-        (0.000314, "0.31 ms"),
-        (0.0084, "8.4 ms"),
-        (0.562, "562 ms"),
-        (12.3456, "12,346 ms"),
-    ],
-)
-def test_a_time_is_shown_with_the_digits_it_deserves(seconds: float, shown: str) -> None:
-    assert milliseconds(seconds) == shown
-
-
-@pytest.mark.parametrize(
     ("stage", "counts"),
     [
         (StageTime("score", 0.5, items=30, tokens=5412), "30 pairs, 5,412 tokens"),
@@ -197,21 +180,6 @@ def test_a_question_that_found_no_room_is_told_when_to_come_again(
 
 def test_a_remote_model_and_no_other_is_named_with_its_host() -> None:
     assert (named(LOCAL), named(REMOTE)) == (LOCAL.id, "maker/elsewhere at gpu.example.com:8443")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.04, "0.0 s"), (8.44, "8.4 s"), (52.4, "52 s"), (60, "1 min 0 s"), (185.4, "3 min 5 s")],
-)
-def test_a_longer_time_is_shown_in_seconds_and_minutes(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("n", "words"), [(812_000, "812 kB"), (34_000_000, "34 MB"), (999_400_000, "999 MB"), (2.3e9, "2.3 GB")]
-)
-def test_a_size_is_shown_in_its_unit(n: int, words: str) -> None:
-    assert bytes_in_words(n) == words
 
 
 def manifest(task: Task, quantization: Quantization, agreement: float | None) -> Manifest:

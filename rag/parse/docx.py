@@ -14,15 +14,12 @@ from rag.parse.docx_styles import Styles
 from rag.parse.docx_text import children, read_paragraph
 from rag.parse.drawing import chart_lines, diagram_lines
 from rag.parse.ooxml import WORD, named_part, open_office, related
-from rag.parse.tables import Merged, Row, one_line, write_table
+from rag.parse.tables import MAX_SPAN, Merged, Row, one_line, write_table
 from rag.parse.xml_tree import attribute, tag
 
 if TYPE_CHECKING:
     from docx.document import Document
     from lxml.etree import _Element
-
-# Of the widest table; a cell that says it spans more does not.
-_MAX_SPAN = 100
 
 
 def read_docx(name: str, data: bytes) -> Content:
@@ -136,7 +133,7 @@ class _Reader:
 def _n_marked(rows: "list[_Element]") -> int:
     """Return how many rows at the top repeat on each page."""
     marks = (row.find("./{*}trPr/{*}tblHeader") for row in rows)
-    flags = [mark is not None and attribute(mark, "val") not in ("0", "false", "off") for mark in marks]
+    flags = list(map(_is_on, marks))
     return flags.index(False) if False in flags else 0
 
 
@@ -147,10 +144,11 @@ def _is_bold_above(rows: "list[_Element]") -> bool:
 
 def _is_bold(row: "_Element") -> bool:
     runs = [run for run in row.iterfind(".//{*}r") if run.find("./{*}t") is not None]
-    marks = [run.find("./{*}rPr/{*}b") for run in runs]
-    return bool(runs) and all(
-        b is not None and attribute(b, "val") not in ("0", "false", "off") for b in marks
-    )
+    return bool(runs) and all(_is_on(run.find("./{*}rPr/{*}b")) for run in runs)
+
+
+def _is_on(mark: "_Element | None") -> bool:
+    return mark is not None and attribute(mark, "val") not in ("0", "false", "off")
 
 
 def _goes_on(cell: "_Element") -> bool:
@@ -162,4 +160,4 @@ def _goes_on(cell: "_Element") -> bool:
 def _number(element: "_Element", path: str) -> int:
     found = element.find(path)
     value = "" if found is None else attribute(found, "val")
-    return max(1, min(int(value), _MAX_SPAN)) if value.isascii() and value.isdecimal() else 1
+    return max(1, min(int(value), MAX_SPAN)) if value.isascii() and value.isdecimal() else 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import DamagedDocumentError, WrongTypeError
 from rag.parse.office_lock import unlock_office
-from rag.parse.ooxml_mend import mended, parse_xml
+from rag.parse.ooxml_mend import mended, root_of
 from rag.parse.sniff import OLE_MAGIC, recognise
 from rag.parse.zips import damaged, open_package
 
@@ -71,11 +71,11 @@ def related(part: "WordPart | SlidesPart", kind: str) -> "Iterator[_Element]":
     """Yield the roots of the parts of a kind, such as "header", that `part` relates to."""
     for relation in part.rels.values():
         if relation.reltype.rpartition("/")[2] == kind:
-            yield parse_xml(relation.target_part.blob)
+            yield root_of(relation.target_part.blob)
 
 
 def named_part(part: "WordPart | SlidesPart", element: "_Element", attribute_name: str) -> "_Element | None":
     """Return the root of the part that an attribute of `element` names, None when it is not there."""
     values = (value for key, value in element.items() if key.endswith(f"/relationships}}{attribute_name}"))
     relation = part.rels.get(str(next(values, "")))
-    return None if relation is None else parse_xml(relation.target_part.blob)
+    return None if relation is None else root_of(relation.target_part.blob)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from rag.errors import DamagedDocumentError
+from rag.parse.xml_tree import parse_xml
 from rag.parse.zips import damaged, read_part
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def mended(name: str, source: zipfile.ZipFile, main_type: str) -> tuple[BytesIO,
     return package, lost
 
 
-def parse_xml(content: bytes) -> "_Element":
-    """Return the root of a part's XML. Nothing outside is looked at, and entities are not expanded."""
-    # Imported here, like every third-party parser: the server should start before it is needed.
-    from lxml.etree import XMLParser, fromstring
-
-    return fromstring(content, XMLParser(resolve_entities=False, no_network=True, remove_comments=True))
+def root_of(content: bytes) -> "_Element":
+    """Return the root of a part's XML, as parse_xml does. Raises ValueError where it is none."""
+    root = parse_xml(content)
+    if root is None:
+        raise ValueError("a part is not XML")
+    return root
 
 
 def _parts(source: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
@@ -79,6 +80,7 @@ class _Nothing:
 
 def _whole(name: str, source: zipfile.ZipFile, part: str) -> bytes:
     """Return a part's XML in the usual dialect. Raises DamagedDocumentError where it is none."""
+    # Imported here, like every third-party parser: the server should start before it is needed.
     from lxml.etree import LxmlError, XMLParser, fromstring
 
     content = _STRICT.sub(_USUAL, read_part(name, source, part))
@@ -97,10 +99,10 @@ def _tie(target: zipfile.ZipFile, ties: dict[str, bytes], kept: dict[str, str], 
     """Write the relations and the types of a package's parts."""
     from lxml.etree import tostring
 
-    types = parse_xml(ties.pop(_TYPES, _NO_TYPES))
+    types = root_of(ties.pop(_TYPES, _NO_TYPES))
     main = ""
     for part, content in ties.items():
-        relations = parse_xml(content)
+        relations = root_of(content)
         _relate(relations, posixpath.dirname(posixpath.dirname(part)), kept)
         if part == "_rels/.rels":
             mains = (

@@ -1,10 +1,21 @@
-"""Join the blocks of documents made of slides or sheets."""
+"""What documents made of slides or sheets have in common."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from rag.amounts import listed
+from rag.errors import TooManyPagesError
 from rag.parse.blocks import Block, Content, join_blocks
+from rag.parse.limits import MAX_PAGES
 from rag.records import Page
+
+
+def check_page_count(name: str, count: int, noun: str) -> None:
+    """Raise TooManyPagesError when the document `name` has more of what `noun` says than are read."""
+    if count > MAX_PAGES:
+        raise TooManyPagesError(
+            f"{name} has {count:,} {noun}, the limit is {MAX_PAGES:,}. Split it and add the pieces."
+        )
 
 
 def join_pages(
@@ -29,7 +40,4 @@ def join_pages(
 
 def named(kind: str, numbers: Sequence[object]) -> str:
     """Return numbers or names with what they are of: "slide 3", "slides 3, 5 and 6"."""
-    words = [str(number) for number in numbers]
-    if len(words) == 1:
-        return f"{kind} {words[0]}"
-    return f"{kind}s {', '.join(words[:-1])} and {words[-1]}"
+    return f"{kind if len(numbers) == 1 else f'{kind}s'} {listed(numbers)}"

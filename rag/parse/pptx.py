@@ -2,11 +2,9 @@
 
 from typing import IO, TYPE_CHECKING
 
-from rag.errors import TooManyPagesError
 from rag.parse.blocks import Block, Content
-from rag.parse.limits import MAX_PAGES
 from rag.parse.ooxml import LIBRARY_FAILURES, POWERPOINT, open_office
-from rag.parse.paged import join_pages, named
+from rag.parse.paged import check_page_count, join_pages, named
 from rag.parse.pptx_slide import is_hidden, read_slide
 from rag.parse.xml_tree import tag
 from rag.parse.zips import damaged
@@ -28,10 +26,7 @@ def read_pptx(name: str, data: bytes) -> Content:
 
     presentation, _ = open_office(name, data, POWERPOINT, _open)
     marks = presentation.element.findall("./{*}sldIdLst/{*}sldId")
-    if len(marks) > MAX_PAGES:
-        raise TooManyPagesError(
-            f"{name} has {len(marks):,} slides, the limit is {MAX_PAGES:,}. Split it and add the pieces."
-        )
+    check_page_count(name, len(marks), "slides")
     blocks: list[Block] = []
     hidden: list[int] = []
     unreadable: list[int] = []

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pptx.shapes.base import BaseShape
     from pptx.shapes.graphfrm import GraphicFrame
     from pptx.slide import Slide
-    from pptx.table import _Row
 
 _TITLES = ("TITLE", "CENTER_TITLE")
+_TRUE = ("1", "true")
 # What stands on every slide alike.
 _FURNITURE = ("DATE", "FOOTER", "HEADER", "SLIDE_NUMBER")
 
@@ -75,10 +75,10 @@ def _texts(shape: "BaseShape") -> Iterator[str]:
             for inner in in_reading_order(shape.shapes):
                 yield from _texts(inner)
         case Shape():
-            yield "\n".join(paragraphs(shape.text_frame._txBody))
+            yield "\n".join(paragraphs(shape.element))
         case GraphicFrame() if shape.has_table:
-            table = shape.table
-            yield "\n".join(write_table(list(map(_row, table.rows)), n_header=int(table.first_row)).lines)
+            rows = [_row(row) for row in shape.element.iterfind(".//{*}tbl/{*}tr")]
+            yield "\n".join(write_table(rows, n_header=int(shape.table.first_row)).lines)
         case GraphicFrame():
             yield from _drawn(shape)
 
@@ -91,19 +91,21 @@ def _drawn(frame: "GraphicFrame") -> Iterator[str]:
             yield "\n".join(drawn[1](part))
 
 
-def _row(row: "_Row") -> Row:
+def _row(row: "_Element") -> Row:
     cells: dict[int, str | Merged] = {}
-    for column, cell in enumerate(row.cells):
-        if cell.is_spanned:
-            cells[column] = Merged.ABOVE if cell._tc.vMerge else Merged.LEFT
-        elif text := one_line(" ".join(paragraphs(cell._tc))):
+    for column, cell in enumerate(row.iterfind("./{*}tc")):
+        if cell.get("vMerge") in _TRUE:
+            cells[column] = Merged.ABOVE
+        elif cell.get("hMerge") in _TRUE:
+            cells[column] = Merged.LEFT
+        elif text := one_line(" ".join(paragraphs(cell))):
             cells[column] = text
     return Row(cells)
 
 
 def _notes(slide: "Slide") -> Iterator[str]:
-    frame = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
-    if frame is not None and (lines := list(paragraphs(frame._txBody))):
+    shape = slide.notes_slide.notes_placeholder if slide.has_notes_slide else None
+    if shape is not None and (lines := list(paragraphs(shape.element))):
         yield "Notes: " + "\n".join(lines)
 
 

@@ -43,6 +43,8 @@ _ADDRESS = re.compile(r"://|@|^(?:true|false)$", re.IGNORECASE)
 _LONGER = 2.5
 
 NO_HEADER: Mapping[int, str] = MappingProxyType({})
+# Of the widest table; a cell that says it spans more columns than this does not.
+MAX_SPAN = 100
 
 
 def write_table(

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
-from rag.errors import TooManyPagesError
+from rag.amounts import counted
 from rag.parse.blocks import Block, Content
-from rag.parse.limits import MAX_PAGES
 from rag.parse.ooxml import EXCEL, LIBRARY_FAILURES, open_office
-from rag.parse.ooxml_mend import parse_xml
-from rag.parse.paged import join_pages, named
+from rag.parse.ooxml_mend import root_of
+from rag.parse.paged import check_page_count, join_pages, named
 from rag.parse.tables import NO_HEADER, write_table
 from rag.parse.xlsx_sheet import SheetReader
 from rag.parse.xml_tree import tag
@@ -29,10 +28,7 @@ def read_xlsx(name: str, data: bytes) -> Content:
     """
     book, lost = open_office(name, data, EXCEL, _open)
     sheets = book.parser.sheets
-    if len(sheets) > MAX_PAGES:
-        raise TooManyPagesError(
-            f"{name} has {len(sheets):,} sheets, the limit is {MAX_PAGES:,}. Split it and add both."
-        )
+    check_page_count(name, len(sheets), "sheets")
     blocks: list[Block] = []
     unreadable: list[int] = []
     uncalculated: dict[str, int] = {}
@@ -86,7 +82,7 @@ def _read_styles(book: "ExcelReader", part: str) -> None:
     """
     from openpyxl.styles.stylesheet import Stylesheet
 
-    root = parse_xml(book.archive.read(part))
+    root = root_of(book.archive.read(part))
     for element in [*root, *root.iterfind("./{*}cellXfs/{*}xf/*")]:
         if tag(element) not in ("numFmts", "cellXfs"):
             element.getparent().remove(element)
@@ -111,8 +107,7 @@ def _notes(hidden: list[str], uncalculated: dict[str, int]) -> Iterator[str]:
     if hidden:
         yield f"Also read, though hidden: {named('sheet', hidden)}."
     if uncalculated:
-        n_formulas = sum(uncalculated.values())
-        formulas = "one formula" if n_formulas == 1 else f"{n_formulas:,} formulas"
+        formulas = counted(sum(uncalculated.values()), "formula")
         yield (
             f"Not read: the results of {formulas} on {named('sheet', list(uncalculated))}, "
             "which the file does not hold. Open it in Excel or LibreOffice, save it, and add it again."

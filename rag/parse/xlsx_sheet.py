@@ -14,8 +14,8 @@ from rag.errors import TooLargeError
 from rag.parse.drawing import chart_title, paragraphs
 from rag.parse.limits import MAX_DOCUMENT_CHARS
 from rag.parse.ooxml import LIBRARY_FAILURES
-from rag.parse.ooxml_mend import parse_xml
-from rag.parse.tables import Merged, Row, one_line
+from rag.parse.ooxml_mend import root_of
+from rag.parse.tables import MAX_SPAN, Merged, Row, one_line
 from rag.parse.xlsx_numbers import show
 from rag.parse.xml_tree import tag
 
@@ -33,7 +33,6 @@ _Area = tuple[int, int, int, int]
 # As many areas of merged cells are heeded, and marked in as many rows and columns.
 _MAX_MERGED = 100_000
 _MAX_MARKED = 1_000_000
-_MAX_SPAN = 100
 
 # Formats that files name by these numbers alone; openpyxl takes them for plain numbers.
 _EAST_ASIAN_DATES = (*range(27, 37), *range(50, 59))
@@ -161,7 +160,7 @@ class SheetReader:
         return [(relation.Type.rpartition("/")[2], relation.target) for relation in relations]
 
     def _xml(self, part: str) -> "_Element":
-        return parse_xml(self._book.archive.read(part))
+        return root_of(self._book.archive.read(part))
 
     def _table_areas(self) -> Iterator[_Area]:
         """Yield the areas that the workbook itself calls tables with a header."""
@@ -215,7 +214,7 @@ def _mark_merged(rows: Sequence[SheetRow], merged: Sequence[_Area]) -> None:
         left -= min(bottom - top, len(rows)) + 1
         if row is None or first not in row.cells or left < 0:
             continue
-        across = range(first + 1, min(last, first + _MAX_SPAN) + 1)
+        across = range(first + 1, min(last, first + MAX_SPAN) + 1)
         row.cells = dict(sorted({**dict.fromkeys(across, Merged.LEFT), **row.cells}.items()))
         for number in range(top + 1, bottom + 1) if bottom - top < len(rows) else list(by_number):
             below = by_number.get(number)
