@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,12 +27,13 @@ _END_S = 10.0
 class GoneError(Exception):
     """The process has ended, or was ended, in the middle of its work.
 
-    `late`: because its time was over. `status` is its exit status, below 0 for a signal.
+    `late`: because its time was over. `status` is its exit status, below 0 for a signal. `why` is what it
+    said itself.
     """
 
-    def __init__(self, *, late: bool, status: int | None) -> None:
+    def __init__(self, *, late: bool, status: int | None, why: str = "") -> None:
         ended = "it took too long" if late else f"it ended with status {status}"
-        super().__init__(ended if late or status is not None else "it gave an answer that is none")
+        super().__init__(why or (ended if late or status is not None else "it gave an answer that is none"))
         self.late = late
         self.status = status
 
@@ -61,7 +63,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=_ROOT,
-            env=bare_environment(),
+            env=bare_environment() | {"TMPDIR": tempfile.gettempdir()},
             # Ctrl-C in the terminal is for whoever asks.
             start_new_session=sys.platform != "win32",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -69,8 +71,10 @@ class Child:
         threading.Thread(target=self._watch, name=f"watch {self.pid}", daemon=True).start()
         try:
             self.renew(_START_S)
-            if not isinstance(self.answer()[0], Ready):
-                raise self._gone()
+            answer, _ = self.answer()
+            if not isinstance(answer, Ready):
+                why = answer.message if isinstance(answer, Refused) else ""
+                raise GoneError(late=False, status=None, why=why)
         except BaseException:
             self.end()
             raise

@@ -60,12 +60,14 @@ class Parsers:
         data: bytes,
         *,
         password: str | None = None,
+        refusal: str = "",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[Document | Member | Failed]:
         """Yield what is in the file `name`, as `rag.parse.open_file` does, and with its errors.
 
         Raises TookTooLongError, TooLargeError for memory, and DamagedDocumentError for a crash besides.
         Time that passes before the next piece is asked for costs the file nothing, and nobody else's turn.
+        Where there is a `refusal`, a file with others in it is refused with that message.
         `cancelled` is asked all the while, in a thread of its own; once it is, any error may be raised.
         """
         with ExitStack() as held:
@@ -73,7 +75,7 @@ class Parsers:
                 child = held.enter_context(self._child(name, cancelled))
                 held.enter_context(self._explained(name, self._timeout_s))
                 child.renew(self._timeout_s)
-                child.ask(ReadFile(name, password), data)
+                child.ask(ReadFile(name, password, refusal), data)
                 answer, payload = _hear(name, child)
             for number in count(1):
                 if isinstance(answer, Done):
@@ -154,7 +156,10 @@ class Parsers:
         try:
             child = Child(memory_bytes=self._memory_bytes, seconds=self._timeout_s, idle_s=self._idle_s)
         except (OSError, GoneError) as exc:
-            message = f"{name} could not be read: no process could be started for it ({exc}). Try again."
+            message = (
+                f"{name} could not be read: no process could be started for it ({exc}). See what "
+                "`python -m rag doctor` says."
+            )
             raise DocumentError(message) from exc
         with self._lock:
             if not self._closed:

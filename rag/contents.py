@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rag import rows
 from rag.database import Connection, Database
-from rag.errors import NotFoundError
+from rag.errors import LibraryError, NotFoundError
 from rag.records import Chunk, Chunking, Document, Heading, ModelInfo
 from rag.shelves import Shelves
 from rag.vectors import VectorTable
@@ -111,9 +111,10 @@ class Contents:
         """Give the document `chunks`, with vectors float32 [n_chunks, dim] by `embedder`, for its own.
 
         In one transaction; a document that is gone is passed over. Raises NotFoundError when the collection
-        is gone.
+        is gone, LibraryError when it has another embedder by now.
         """
-        with self._shelves.change(collection) as (db, _):
+        with self._shelves.change(collection) as (db, shelf):
+            _keep_to(db, shelf, embedder)
             values = (chunking.target, chunking.overlap, key)
             if not db.execute(
                 "UPDATE documents SET chunk_target = ?, chunk_overlap = ? WHERE key = ?", values
@@ -135,6 +136,14 @@ class Contents:
         """Within the transaction `db`, keep `chunks` and their vectors as those of the document `key`."""
         keys = rows.insert_chunks(db, key, chunks)
         self._vectors.insert(db, collection, keys, vectors, model=embedder.sha256)
+
+
+def _keep_to(db: Connection, collection: int, embedder: ModelInfo) -> None:
+    (own,) = db.execute("SELECT embedder_sha256 FROM collections WHERE key = ?", (collection,)).fetchone()
+    if own not in (None, embedder.sha256):
+        raise LibraryError(
+            "The collection was given another embedder while a document was cut anew. Try again."
+        )
 
 
 def headings_of(text: str, chunks: Sequence[Chunk]) -> tuple[Heading, ...]:

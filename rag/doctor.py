@@ -21,6 +21,7 @@ from rag.machine.findings import Finding
 from rag.machine.packages import BAKE, exporting_finding, missing_for_export, serving_findings
 from rag.machine.places import Place, look
 from rag.machine.system import System
+from rag.machine.temporary import temporary_finding
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
 from rag.remote.peer import Peer
@@ -74,6 +75,7 @@ def examine(settings: Settings, system: System | None = None) -> tuple[Finding, 
         _remote_finding(settings),
         *_cache_findings(look(settings.model_cache, system), models),
         *_library_findings(look(settings.home, system), settings.model_cache),
+        temporary_finding(settings.home),
         _preload_finding(settings),
         _memory_finding(settings, models),
         _threads_finding(settings, usable_cores()),

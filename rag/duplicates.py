@@ -52,7 +52,7 @@ def mark_duplicates(hits: Sequence[H], vectors: Mapping[str, NDArray[np.float32]
     cosines = np.minimum(rows @ rows.T, _MOST)  # 1 is for the same text, whatever is lost in tokens
     said = cache(lambda place: wording(hits[place].passage.text))
     marked: list[H] = []
-    new: list[int] = []  # the places of those that say something new
+    new = np.zeros(len(hits), dtype=np.bool_)  # whether the hit there says something new
     firsts: dict[str, int] = {}  # and these by what they say
     for at, hit in enumerate(hits):
         text = " ".join(hit.passage.text.split())
@@ -60,7 +60,7 @@ def mark_duplicates(hits: Sequence[H], vectors: Mapping[str, NDArray[np.float32]
         first = firsts[text] if text in firsts else next(near, None)
         if first is None:
             firsts[text] = at
-            new.append(at)
+            new[at] = True
             marked.append(hit)
         else:
             similarity = 1.0 if text in firsts else float(cosines[at, first])
@@ -68,10 +68,11 @@ def mark_duplicates(hits: Sequence[H], vectors: Mapping[str, NDArray[np.float32]
     return tuple(marked)
 
 
-def _nearest(cosines: NDArray[np.float32], places: Sequence[int]) -> list[int]:
-    """Return which of `places` are near enough, the nearest first, and no more than are worth a look."""
-    order = np.argsort(-cosines[places], kind="stable")[:_RIVALS]
-    return [places[n] for n in order if cosines[places[n]] >= ALIKE]
+def _nearest(cosines: NDArray[np.float32], new: NDArray[np.bool_]) -> list[int]:
+    """Return the places of the `new` that are near enough, the nearest first, and no more than a few."""
+    near = np.flatnonzero(new & (cosines >= ALIKE))
+    order = np.argsort(-cosines[near], kind="stable")[:_RIVALS]
+    return [int(place) for place in near[order]]
 
 
 def wording(text: str) -> Wording:

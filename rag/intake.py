@@ -122,7 +122,7 @@ class Intake:
                 for event, n_bytes in self._events(file, name, depth, room, members):
                     self.ahead.put(event, n_bytes)
             except (DocumentError, LibraryError) as exc:
-                error = exc
+                error = _bare(exc)
             self.ahead.put(Ended(error))
             for member in members.files(file.password):
                 self._open(member, None, depth + 1, room)
@@ -137,7 +137,11 @@ class Intake:
         if held_as and not held_as.lower().endswith(".eml"):
             yield Known(document_id), 0
             return
-        pieces = self._parsers.open(name, data, password=file.password, cancelled=lambda: self.ahead.closed)
+        # Refused where it is read: ending a reader in the middle, and starting another, takes a second.
+        refusal = _too_deep(name) if depth >= MAX_ARCHIVE_DEPTH else room.refusal(name)
+        pieces = self._parsers.open(
+            name, data, password=file.password, refusal=refusal, cancelled=lambda: self.ahead.closed
+        )
         for piece in pieces:
             match piece:
                 case Document():
@@ -145,8 +149,6 @@ class Intake:
                 case Failed():
                     yield Lost(piece, piece.name.startswith(f"{name}#")), 500
                 case Member():
-                    if depth >= MAX_ARCHIVE_DEPTH:
-                        raise ArchiveLimitError(_too_deep(name))
                     room.take(name, piece)
                     members.add(name, piece)
 
@@ -199,11 +201,17 @@ class _Room:
         """Take `member` of the file `name` out. Raises ArchiveLimitError where there is no room for it."""
         self._members -= 1
         self._bytes -= len(member.data)
-        if self._members < 0 or self._bytes < 0:
-            raise ArchiveLimitError(
-                f"{name} is one of archives that together hold more than {MAX_MEMBERS:,} files or "
-                f"{MAX_UNPACKED_BYTES / 1e9:.0f} GB. Unpack them and add the files in parts."
-            )
+        if refusal := self.refusal(name):
+            raise ArchiveLimitError(refusal)
+
+    def refusal(self, name: str) -> str:
+        """Return what to say of the file `name` where nothing more may be taken out of it."""
+        if self._members >= 0 and self._bytes >= 0:
+            return ""
+        return (
+            f"{name} is one of archives that together hold more than {MAX_MEMBERS:,} files or "
+            f"{MAX_UNPACKED_BYTES / 1e9:.0f} GB. Unpack them and add the files in parts."
+        )
 
 
 class _Members:
@@ -245,6 +253,12 @@ class _Members:
             return b""
         self._file.seek(start)
         return self._file.read(size)
+
+
+def _bare(error: DocumentError | LibraryError) -> DocumentError | LibraryError:
+    """Return `error` without the calls that it came through, which hold on to the bytes of the file."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _too_deep(name: str) -> str:

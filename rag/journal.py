@@ -1,5 +1,6 @@
 """Write down what is being added before it is, so that what a dead process left undone can be named."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from uuid import uuid4
 from rag.database import Connection, Database, sole_holder
 from rag.errors import LibraryError
 from rag.rows import now
+
+_LEFT_OVER_S = 600  # between a lock and its entries there are moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,16 @@ class Journal:
         for owner in dead:
             with suppress(OSError):
                 self._lock(owner).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove the locks of dead processes that have left nothing undone, or nothing that still is."""
+        owners = {owner for (owner,) in self._db.read("SELECT DISTINCT owner FROM unfinished")}
+        for path in self._folder.glob("adding-*.lock*"):
+            owner = path.name.removeprefix("adding-").partition(".")[0]
+            with suppress(OSError):
+                # One that is about to be held is new, and one that is held has an entry from then on.
+                if owner not in owners and time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+                    path.unlink(missing_ok=True)
 
     def is_adding(self, collection: str) -> bool:
         """Return whether somebody, in any process, is adding files to `collection` now."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from rag.database import Database
+from rag.database import Connection, Database
 from rag.errors import LibraryError
 from rag.records import Chunk, Judgment, Passage
 from rag.rows import now
@@ -18,28 +18,32 @@ class Judgments:
         self._db = db
         self._shelves = shelves
 
-    def put(self, collection: str, judgment: Judgment) -> None:
-        """Keep `judgment`, in place of an earlier one of the same span for the same question.
+    def put(self, collection: str, judgments: Iterable[Judgment]) -> None:
+        """Keep all of `judgments`, each in place of an earlier one of the same span for the same question.
 
         Raises LibraryError for a grade that there is not, NotFoundError for an unknown collection.
         """
+        with self._db.transaction() as db:
+            if not db.execute("SELECT 1 FROM shelves WHERE name = ?", (collection,)).fetchone():
+                raise self._shelves.unknown(collection)
+            for judgment in judgments:
+                self._put(db, collection, judgment)
+
+    def _put(self, db: Connection, collection: str, judgment: Judgment) -> None:
         if judgment.grade not in GRADES or not 0 <= judgment.start < judgment.end:
             raise LibraryError(
                 f"Expected a grade of 0 to {GRADES[-1]} for a span, found {judgment.grade} for the "
                 f"characters {judgment.start} to {judgment.end}."
             )
-        with self._db.transaction() as db:
-            done = db.execute(
-                """INSERT OR REPLACE INTO judgments
-                       (collection, query, sha256, start, end, grade, judged_at)
-                   SELECT key, ?, ?, ?, ?, ?, ? FROM shelves WHERE name = ?""",
-                (
-                    *(judgment.query, judgment.document_id, judgment.start, judgment.end, judgment.grade),
-                    *(now(), collection),
-                ),
-            )
-            if not done.rowcount:
-                raise self._shelves.unknown(collection)
+        db.execute(
+            """INSERT OR REPLACE INTO judgments
+                   (collection, query, sha256, start, end, grade, judged_at)
+               SELECT key, ?, ?, ?, ?, ?, ? FROM shelves WHERE name = ?""",
+            (
+                *(judgment.query, judgment.document_id, judgment.start, judgment.end, judgment.grade),
+                *(now(), collection),
+            ),
+        )
 
     def of(self, collection: str, query: str | None = None) -> tuple[Judgment, ...]:
         """Return the collection's judgments, or those for one question, in the order of their making."""

@@ -16,8 +16,9 @@ from rag.journal import Unfinished
 from rag.names import check_collection_name
 from rag.rechunk import Cancelled, Rechunking, RechunkOutcome
 from rag.rechunk import OnProgress as OnRechunked
-from rag.records import Chunk, Chunking, Document, DocumentInfo, FileOutcome, Judgment
+from rag.records import Chunk, Chunking, DeletedInfo, Document, DocumentInfo, FileOutcome, Judgment
 from rag.searching import Searcher, Searching
+from rag.shelves import underway
 from rag.store import EmbedderRef, Store
 
 
@@ -25,7 +26,8 @@ class Library:
     """The store, and the vector indexes derived from it: each collection with an embedder of its own.
 
     Safe between threads; a change made by another process is seen at the next search. `ingesting` is
-    held while a document is added. `parsers` read the files; they are closed with the library.
+    held while a document is added. `parsers` read the files; they are closed with the library. A file
+    may have `max_file_bytes`.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Library:
         self.store = store
         self.embedders = embedders
         self.parsers = parsers
+        self.max_file_bytes = max_file_bytes
         self.ingesting = threading.Lock()
         self._search = Searching(store, embedder=self.embedder, release=self.release, folder=home / "index")
         settling = self._search.settling
@@ -48,18 +51,15 @@ class Library:
         )
         with suppress(LibraryError):  # on a full disk, what there is can be searched all the same
             store.trash.empty()
+            store.journal.sweep()
 
     def collections(self) -> tuple[str, ...]:
-        """Return the names of the collections, sorted."""
+        """Return the names of the collections, empty ones too, sorted."""
         return self.store.collections()
 
     def filled(self) -> tuple[str, ...]:
         """Return the names of the collections that hold a document, sorted."""
         return self.store.filled()
-
-    def collection_names(self) -> tuple[str, ...]:
-        """Return the names of the collections, empty ones too, sorted."""
-        return self.store.collections()
 
     def create_collection(self, name: str) -> None:
         """Make an empty collection. Raises LibraryError when it cannot be called so, or is there already."""
@@ -92,11 +92,8 @@ class Library:
     def _at_rest(self, collection: str) -> Iterator[None]:
         self.store.existing(collection)
         with self.store.sole_rebuild(collection) as alone:
-            if not alone or self.store.journal.is_adding(collection):
-                raise LibraryError(
-                    f"Collection {collection!r} is being added to, re-embedded or re-chunked. Wait until "
-                    "that is done, or cancel it."
-                )
+            if not alone:
+                raise underway(collection)
             yield
 
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
@@ -172,7 +169,7 @@ class Library:
         self._search.refresh(collection)
         return name
 
-    def trash(self, collection: str) -> tuple[DocumentInfo, ...]:
+    def trash(self, collection: str) -> tuple[DeletedInfo, ...]:
         """Return what can be restored to `collection`, the last deleted first."""
         return self.store.trash.documents(collection)
 
@@ -236,7 +233,7 @@ class Library:
 
     def judge(self, judgment: Judgment, *, collection: str) -> None:
         """Keep `judgment`, in place of an earlier one of the same span for the same question."""
-        self.store.judgments.put(collection, judgment)
+        self.store.judgments.put(collection, [judgment])
 
     def judgments(self, collection: str, query: str | None = None) -> tuple[Judgment, ...]:
         """Return the collection's judgments, or those for one question, in the order of their making."""

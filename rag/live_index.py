@@ -102,8 +102,10 @@ class LiveIndexes:
         self._loaded.pop(collection, None)
 
     def prune(self) -> None:
-        """Remove the files that no collection is going to load."""
+        """Remove the files that no collection is going to load, and the indexes whose collection is gone."""
         states = self._store.states()
+        for name in self._loaded.keys() - {state.name for state in states}:  # another process took it away
+            del self._loaded[name]
         kept = {path for state in states if (path := self._saved(state))}
         with suppress(OSError):
             for path in self._folder.glob("*.faiss"):

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rag.amounts import counted
 from rag.errors import DocumentError, LibraryError
 from rag.language_names import language_name
 from rag.parse.blocks import Failed
 from rag.records import Document, FileOutcome, FileStatus, Reason
-from rag.wording import counted, unit
+from rag.wording import unit
 
 _USUAL = ("utf-8", "ascii")
 _SHOWN = 3  # records that could not be read, in full
@@ -27,10 +28,10 @@ def document_outcome(name: str, document: Document, n_chunks: int, status: FileS
         name,
         status,
         " ".join([f"{name}: {', '.join(parts)}.", *document.notes]),
-        document.id,
-        document.name,
-        n_pages,
-        n_chunks,
+        document_id=document.id,
+        document=document.name,
+        pages=n_pages,
+        chunks=n_chunks,
         reason="partly_unreadable" if document.unreadable else None,
         language=document.language,
         encoding=document.encoding,

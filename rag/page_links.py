@@ -11,7 +11,7 @@ _SECRET = secrets.token_bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A page of a document, and which of its text is marked: from `start` to `end`, nothing if they are equal."""
+    """A page of a document, and which of its text is marked: `start` to `end`, nothing if they are equal."""
 
     collection: str
     document_id: str

@@ -1,27 +1,17 @@
 """The values that pass between stages: frozen, comparable, picklable, without behaviour."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
+
+from rag.logistic import sigmoid
 
 FileStatus = Literal["added", "replaced", "unchanged", "failed"]
 
 # Why a file was not added, or not all of it ("partly_unreadable"). Each has a sentence of its own.
 Reason = Literal[
-    "password_needed",
-    "no_text_layer",
-    "partly_unreadable",
-    "damaged",
-    "not_what_it_says",
-    "empty",
-    "too_large",
-    "too_many_pages",
-    "archive_limits",
-    "took_too_long",
-    "unsupported",
-    "not_read",
-    "not_stored",
-]
+    "password_needed", "no_text_layer", "partly_unreadable", "damaged", "not_what_it_says", "empty",
+    "too_large", "too_many_pages", "archive_limits", "took_too_long", "unsupported", "not_read", "not_stored",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +162,6 @@ class RerankedHit(PairScore):
     similarity: float | None = None
 
 
-def sigmoid(logit: float) -> float:
-    """Return the logistic function of `logit`, in [0, 1]."""
-    # Two branches, so that exp never overflows.
-    if logit >= 0:
-        return 1.0 / (1.0 + math.exp(-logit))
-    odds = math.exp(logit)
-    return odds / (1.0 + odds)
-
-
 @dataclass(frozen=True, slots=True)
 class StageTime:
     """One stage of one question, as measured in that run.
@@ -291,6 +272,13 @@ class DocumentInfo:
     notes: tuple[str, ...] = ()
     chunking: Chunking = DEFAULT_CHUNKING
     has_original: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedInfo(DocumentInfo):
+    """A document in the trash of a collection, where it came at `deleted_at`, ISO 8601, UTC."""
+
+    deleted_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rag.database import Connection, Row
-from rag.records import Chunk, Chunking, Document, DocumentInfo, Heading, Page, Passage
+from rag.records import Chunk, Chunking, DeletedInfo, Document, DocumentInfo, Heading, Page, Passage
 
-# For `document_info`; a FROM with documents as d follows.
+# For `document_info` and `deleted_info`; a FROM with documents as d follows.
 DOCUMENT_INFO = """SELECT d.sha256, d.name, d.kind, d.size_bytes, d.page_count,
     (SELECT count(*) FROM chunks WHERE document = d.key), d.added_at, d.language,
     d.encoding, d.notes, d.chunk_target, d.chunk_overlap,
-    EXISTS (SELECT 1 FROM originals WHERE document = d.key) FROM documents d"""
+    EXISTS (SELECT 1 FROM originals WHERE document = d.key), d.trashed_at FROM documents d"""
 
 # For `passage`; a WHERE follows.
 PASSAGE = """SELECT k.key, d.sha256, d.name, k.text, k.start, k.end, k.page, k.headings, d.kind, d.language
@@ -24,9 +25,17 @@ CHUNK = """SELECT d.sha256, k.start, k.end, k.text, k.tokens, k.page, k.headings
 
 def document_info(row: Row) -> DocumentInfo:
     """Return a row of DOCUMENT_INFO as a record."""
-    *plain, notes, target, overlap, has_original = row
-    values = [*plain, tuple(json.loads(notes)), Chunking(target, overlap), bool(has_original)]
-    return DocumentInfo(*values)
+    return DocumentInfo(*_info(row))
+
+
+def deleted_info(row: Row) -> DeletedInfo:
+    """Return a row of DOCUMENT_INFO, of a document in the trash, as a record."""
+    return DeletedInfo(*_info(row), row[-1])
+
+
+def _info(row: Row) -> list[Any]:
+    *plain, notes, target, overlap, has_original, _ = row
+    return [*plain, tuple(json.loads(notes)), Chunking(target, overlap), bool(has_original)]
 
 
 def passage(row: Row) -> tuple[int, Passage]:

@@ -21,6 +21,7 @@ from rag.instruments import Gauge, Instruments
 from rag.jobs import Jobs
 from rag.library import Library
 from rag.machine.memory import give_memory_back, resident_bytes
+from rag.machine.temporary import use_folder
 from rag.models.cache import find
 from rag.models.load import load
 from rag.models.manifest import Task
@@ -258,6 +259,7 @@ def open_embedders(settings: Settings) -> Embedders:
 def open_library(settings: Settings, embedders: Embedders) -> Library:
     """Return the library under `settings.home`, made if new. Raises LibraryError."""
     store = Store(settings.home / "library.db")
+    use_folder(settings.home)
     parsers = Parsers(
         timeout_s=settings.parse_timeout_s,
         memory_bytes=settings.parse_memory_mb * 1_000_000,

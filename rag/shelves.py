@@ -1,6 +1,6 @@
 """Make, rename and delete collections, and keep how long their chunks are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -10,10 +10,14 @@ from rag.records import DEFAULT_CHUNKING, Chunking
 
 
 class Shelves:
-    """The collections as people see them: all but the trash."""
+    """The collections as people see them: all but the trash.
 
-    def __init__(self, db: Database) -> None:
+    One of which `is_adding` says that somebody is adding to it is neither renamed nor deleted.
+    """
+
+    def __init__(self, db: Database, *, is_adding: Callable[[str], bool]) -> None:
         self._db = db
+        self._is_adding = is_adding
 
     def create(self, name: str) -> None:
         """Make an empty collection. Raises LibraryError when there is one of that name."""
@@ -22,16 +26,24 @@ class Shelves:
             db.execute("INSERT INTO collections (name, revision) VALUES (?, ?)", (name, uuid4().hex))
 
     def rename(self, old: str, new: str) -> None:
-        """Call the collection `old` `new`. Raises NotFoundError; LibraryError when `new` is taken."""
+        """Call the collection `old` `new`.
+
+        Raises NotFoundError; LibraryError when `new` is taken, or while files are being added.
+        """
         with self.change(old) as (db, key):
+            self._refuse_underway(old)
             if old != new:
                 _refuse_taken(db, new)
                 db.execute("UPDATE collections SET name = ? WHERE key = ?", (new, key))
                 db.execute("UPDATE unfinished SET collection = ? WHERE collection = ?", (new, old))
 
     def delete(self, name: str) -> None:
-        """Delete a collection with all that is in it, its trash and its judgments. Raises NotFoundError."""
+        """Delete a collection with all that is in it, its trash and its judgments.
+
+        Raises NotFoundError, and LibraryError while files are being added.
+        """
         with self.change(name) as (db, key):
+            self._refuse_underway(name)
             db.execute("DELETE FROM collections WHERE key = ?", (key,))
             db.execute("DELETE FROM unfinished WHERE collection = ?", (name,))
 
@@ -74,6 +86,11 @@ class Shelves:
                 raise self.unknown(name)
             yield db, int(row[0])
 
+    def _refuse_underway(self, name: str) -> None:
+        # Within the transaction: whoever begins to add has to wait for its end.
+        if self._is_adding(name):
+            raise underway(name)
+
     def unknown(self, name: str) -> NotFoundError:
         """Return the error that says that there is no such collection, with the names of those there are."""
         rows = self._db.read(
@@ -82,6 +99,14 @@ class Shelves:
         )
         known = ", ".join(name for (name,) in rows) or "none yet"
         return NotFoundError(f"There is no collection {name!r}. Collections: {known}.")
+
+
+def underway(name: str) -> LibraryError:
+    """Return the error for a collection that something else is being done with."""
+    return LibraryError(
+        f"Collection {name!r} is being added to, re-embedded or re-chunked. Wait until that is done, or "
+        "cancel it."
+    )
 
 
 def _refuse_taken(db: Connection, name: str) -> None:

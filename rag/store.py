@@ -65,12 +65,12 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = Database(path)
-        self.shelves = Shelves(self._db)
+        self.journal = Journal(self._db, path.parent)
+        self.shelves = Shelves(self._db, is_adding=self.journal.is_adding)
         self.vectors = VectorTable(self._db)
         self.contents = Contents(self._db, self.shelves, self.vectors)
         self.trash = Trash(self._db)
         self.judgments = Judgments(self._db, self.shelves)
-        self.journal = Journal(self._db, path.parent)
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rag.errors import LibraryError, NotFoundError
 from rag.library import Library
 from rag.records import Chunk, DocumentInfo
+from rag.store import CollectionState
 from rag.transfer_file import LITTLE_FLOAT32
 from rag.transfer_parts import (
     DOCUMENTS,
@@ -39,16 +40,18 @@ def export_collection(
 ) -> Manifest:
     """Write the collection `name` to `stream` as one ZIP file, and return what that says of itself.
 
-    Each document is written as it is at one moment; one that is deleted meanwhile is left out. Raises
-    NotFoundError for an unknown collection.
+    Each document is written as it is at one moment; one that is deleted meanwhile is left out.
+    Raises NotFoundError for an unknown collection, LibraryError where it is renamed, deleted or re-embedded
+    meanwhile.
     """
     state = library.store.existing(name)
-    writer = _Writer(library, name, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED))
+    writer = _Writer(library, state, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED))
     with writer.zip:
         originals = writer.documents(library.documents(name), on_progress)
         for document_id, digest in originals.items():
             writer.original(document_id, digest)
-        judgments = library.judgments(name)
+        judgments, chunking = library.judgments(name), library.chunking(name)
+        writer.refuse_another()
         with writer.part(JUDGMENTS) as put:
             for judgment in judgments:
                 put(msgspec.json.encode(judgment) + b"\n")
@@ -58,7 +61,7 @@ def export_collection(
             exported_at=datetime.now(UTC).isoformat(timespec="seconds"),
             embedder=made_by if writer.dim else None,
             dim=writer.dim,
-            chunking=library.chunking(name),
+            chunking=chunking,
             documents=writer.n_documents,
             chunks=writer.n_chunks,
             judgments=len(judgments),
@@ -71,9 +74,10 @@ def export_collection(
 class _Writer:
     """Writes the parts of an export, and takes their sizes and sha256."""
 
-    def __init__(self, library: Library, name: str, zip_file: zipfile.ZipFile) -> None:
+    def __init__(self, library: Library, state: CollectionState, zip_file: zipfile.ZipFile) -> None:
         self._library = library
-        self._name = name
+        self._name = state.name
+        self._made_by = state.embedder
         self.zip = zip_file
         self.parts: dict[str, Part] = {}
         self.n_documents = self.n_chunks = self.dim = 0
@@ -85,6 +89,7 @@ class _Writer:
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as vectors:
             with self.part(DOCUMENTS) as put:
                 for done, info in enumerate(infos):
+                    self.refuse_another()
                     with suppress(NotFoundError):  # deleted meanwhile
                         kept = self._document(info, vectors)
                         put(msgspec.json.encode(kept) + b"\n")
@@ -117,6 +122,7 @@ class _Writer:
         """Return the vectors of `chunks`, in order. Raises LibraryError where they are others by now."""
         store, embedder = self._library.store, self._library.embedder(self._name)
         with store.snapshot():
+            self.refuse_another()
             keys = store.chunk_keys(self._name, document_id=document_id)
             rows = store.vectors.of(keys, model=embedder.info.sha256, dim=embedder.dim)
             places = {(one.start, one.end): at for at, one in enumerate(store.passages(keys))}
@@ -134,6 +140,11 @@ class _Writer:
             raise self._changed()
         with self.part(name, compressed=False) as put:
             put(data)
+
+    def refuse_another(self) -> None:
+        """Raise LibraryError where there is none of its name by now, or one with another embedder."""
+        if self._library.embedder_ref(self._name) != self._made_by:
+            raise self._changed()
 
     def _changed(self) -> LibraryError:
         return LibraryError(f"Collection {self._name!r} changed while it was exported. Export it again.")

@@ -8,16 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 from rag.database import Connection, Database
 from rag.errors import LibraryError, NotFoundError
-from rag.records import DocumentInfo
-from rag.rows import DOCUMENT_INFO, document_info
+from rag.records import DeletedInfo
+from rag.rows import DOCUMENT_INFO, deleted_info
 
 KEPT = timedelta(days=7)
 
+# By collection, whose documents an index finds: to look at every row is to read through every text.
+_LAIN = """SELECT key FROM documents
+    WHERE collection IN (SELECT key FROM collections WHERE trash_of IS NOT NULL) AND trashed_at <= ?"""
 _IN_TRASH = "JOIN collections t ON t.key = d.collection JOIN shelves c ON c.key = t.trash_of"
 
 
 class Trash:
-    """The trash of every collection. What has lain there for a week is deleted at the next opening.
+    """The trash of every collection. What has lain there for a week is deleted as the next thing comes.
+
+    So it is when the library is opened.
 
     It holds one document of a name, and never one that the collection itself holds.
     """
@@ -25,10 +30,10 @@ class Trash:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
+    def documents(self, collection: str) -> tuple[DeletedInfo, ...]:
         """Return what can be restored to `collection`, the last deleted first."""
         statement = f"{DOCUMENT_INFO} {_IN_TRASH} WHERE c.name = ? ORDER BY d.trashed_at DESC, d.key DESC"
-        return tuple(document_info(row) for row in self._db.read(statement, collection))
+        return tuple(deleted_info(row) for row in self._db.read(statement, collection))
 
     def key(self, collection: str, document_id: str) -> int:
         """Return the key of a document in the trash. Raises NotFoundError when it is not there."""
@@ -56,6 +61,7 @@ class Trash:
         if row is None:
             raise NotFoundError("The document was deleted meanwhile.")
         trash = _trash_of(db, collection)
+        _delete_lain(db, _moment(datetime.now(UTC) - KEPT))
         db.execute("DELETE FROM documents WHERE collection = ? AND (name = ? OR sha256 = ?)", (trash, *row))
         values = (trash, _moment(datetime.now(UTC)), document)
         db.execute("UPDATE documents SET collection = ?, trashed_at = ? WHERE key = ?", values)
@@ -78,14 +84,13 @@ class Trash:
         _keep_own_vectors(db, collection, document)
         (name,) = db.execute("SELECT name FROM documents WHERE key = ?", (document,)).fetchone()
         # No file is called so: the two may change places one after the other.
-        db.execute("UPDATE documents SET name = ? WHERE key = ?", (f"\n{name}", document))
+        db.execute("UPDATE documents SET name = ?, trashed_at = NULL WHERE key = ?", (f"\n{name}", document))
         for (newer,) in db.execute(
             "SELECT key FROM documents WHERE collection = ? AND name = ?", (collection, name)
         ).fetchall():
             self.put(db, collection, newer)
         db.execute(
-            "UPDATE documents SET collection = ?, name = ?, trashed_at = NULL WHERE key = ?",
-            (collection, name, document),
+            "UPDATE documents SET collection = ?, name = ? WHERE key = ?", (collection, name, document)
         )
         return str(name)
 
@@ -93,10 +98,16 @@ class Trash:
         """Delete for good what has been in the trash for longer than that; return how many it was."""
         before = _moment(datetime.now(UTC) - older_than)
         # Most openings find nothing, and need not write.
-        if not self._db.read("SELECT 1 FROM documents WHERE trashed_at <= ? LIMIT 1", before):
+        if not self._db.read(f"{_LAIN} LIMIT 1", before):
             return 0
         with self._db.transaction() as db:
-            return db.execute("DELETE FROM documents WHERE trashed_at <= ?", (before,)).rowcount
+            return _delete_lain(db, before)
+
+
+def _delete_lain(db: Connection, before: str) -> int:
+    lain = db.execute(_LAIN, (before,)).fetchall()
+    db.executemany("DELETE FROM documents WHERE key = ?", lain)
+    return len(lain)
 
 
 def _moment(at: datetime) -> str:

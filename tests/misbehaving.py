@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from rag.config import RemoteStyle
-from rag.records import sigmoid
+from rag.logistic import sigmoid
 
 Row = dict[str, Any]
 Behaviour = Callable[["Exchange"], None]

@@ -1,7 +1,9 @@
 """`/api/documents/{id}/pages/{n}`: a page is drawn for who has the key, or an address that was signed."""
 
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +18,7 @@ from starlette.testclient import TestClient
 from rag.api.http import Access
 from rag.api.pages import Images
 from rag.api.routes import api_routes
-from rag.errors import NotFoundError
+from rag.errors import BusyError, NotFoundError
 from rag.ingest import SourceFile
 from rag.page_links import PageLink, address
 from rag.records import FileOutcome
@@ -170,3 +172,30 @@ def test_an_image_is_kept_but_not_longer_than_its_document(service: Service, lin
     service.library.delete(str(outcome.document_id), collection="pages kept")
     with pytest.raises(NotFoundError, match="holds no document"):
         images.image(here, 300, service)
+
+
+def test_who_finds_no_place_in_the_queue_is_refused(service: Service, link: PageLink) -> None:
+    images, together = Images(queue=1), threading.Barrier(8)
+
+    def ask(width: int) -> str:
+        together.wait(30)
+        try:
+            return str(bool(images.image(link, width, service)))
+        except BusyError as exc:
+            return str(exc)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = set(threads.map(ask, range(600, 608)))
+    refused = "As many images of pages are waited for as may be. Try again in a few seconds."
+    assert answers == {"True", refused}
+
+
+def test_documents_are_listed_while_many_wait_for_images(client: TestClient, link: PageLink) -> None:
+    with ThreadPoolExecutor(60) as threads:
+        asking = [threads.submit(client.get, asked(link, width=900 + n)) for n in range(60)]
+        listed = client.get("/api/documents")
+        waited_for = sum(not each.done() for each in asking)
+        answers = [each.result() for each in asking]
+    assert (listed.status_code, waited_for > 0) == (200, True)
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 503)

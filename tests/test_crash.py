@@ -1,9 +1,13 @@
 """Kills, cut-off writes, a full disk, two at once: what was committed stays, and nothing is half there."""
 
 import multiprocessing
+import os
 import random
 import resource
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -11,13 +15,16 @@ from pathlib import Path
 
 import pytest
 from files import text_file
+from servers import environment, serving
 from toy_library import broken, found, ingest, names, opened
 
+from rag.__main__ import main
 from rag.library_check import check_library
 from rag.records import Chunking
 
 ROOT = Path(__file__).resolve().parents[1]
 N_FILES = 20
+HERE = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
 OTHER_LENGTH = Chunking(90, 10)
 
 # Children begin with all modules in memory: a kill soon after is a kill at work, not at an import.
@@ -124,6 +131,19 @@ def test_what_is_being_added_is_not_reported_as_left_undone(tmp_path: Path) -> N
         assert library.unfinished() != ()
 
 
+def test_locks_of_the_dead_are_swept_away_but_not_those_of_the_living(tmp_path: Path) -> None:
+    with opened(tmp_path) as library, library.store.journal.adding("c", ["a.md"]):
+        (living,) = tmp_path.glob("adding-*.lock")
+        for name in ("adding-dead.lock", "adding-dead.lock-journal"):
+            (tmp_path / name).touch()
+        for path in tmp_path.glob("adding-*"):
+            os.utime(path, (0, 0))
+        (tmp_path / "adding-new.lock").touch()
+        library.store.journal.sweep()
+        assert {path.name for path in tmp_path.glob("adding-*.lock")} == {living.name, "adding-new.lock"}
+        assert not (tmp_path / "adding-dead.lock-journal").exists()
+
+
 def test_cutting_anew_goes_on_where_a_kill_stopped_it(tmp_path: Path) -> None:
     with child(add_then_cut_anew, tmp_path, 1, "c") as (messages, kill):
         seen = [messages.recv() for _ in range(2)]
@@ -222,3 +242,48 @@ def test_two_processes_may_add_overlapping_files_at_once(tmp_path: Path, seed: i
         assert names(library) == set(orders[0]) | set(orders[1]) == set(found(library))
     assert statuses.count("added") == len(set(orders[0]) | set(orders[1]))
     assert statuses.count("unchanged") == len(set(orders[0]) & set(orders[1]))
+
+
+# What is said of it at the next start
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from toy_library import opened
+from files import text_file
+from rag.ingest import SourceFile
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+with opened(Path(sys.argv[1])) as library:
+    library.ingest([SourceFile(name, 1, die) for name in ("a.txt", "b.txt")], collection="c")
+"""
+
+
+def killed_ingest(home: Path) -> None:
+    """Begin to add a.txt and b.txt to the collection c, and be killed at it."""
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(home)], env=HERE, timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_the_command_line_says_what_was_rolled_back_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed_ingest(tmp_path)
+    monkeypatch.setenv("RAG_HOME", str(tmp_path))
+    (tmp_path / "a.txt").write_text("")
+    told = []
+    for _ in range(2):
+        main(["ingest", str(tmp_path / "a.txt"), "--collection", "c"])
+        told.append(capsys.readouterr().err)
+    assert "Rolled back at the last run, and added again now: a.txt." in told[0]
+    assert "Rolled back at the last run: b.txt. Add them again." in told[0]
+    assert "Rolled back" not in told[1]
+
+
+def test_the_server_warns_of_what_was_rolled_back(tmp_path: Path) -> None:
+    killed_ingest(tmp_path / "library")
+    log = tmp_path / "server.log"
+    with serving(environment(tmp_path), log):
+        pass
+    assert "WARNING Rolled back when the last run was ended: a.txt (c), b.txt (c)." in log.read_text()

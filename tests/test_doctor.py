@@ -48,6 +48,7 @@ TOPICS = (
     "remote reranker",
     "model cache",
     "library",
+    "temporary files",
     "preload",
     "memory",
     "threads",

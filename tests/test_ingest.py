@@ -1,7 +1,10 @@
 """Ingestion: files of every sort in one call, read ahead, each with its own outcome."""
 
+import gc
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -146,6 +149,45 @@ def test_archives_are_opened_to_a_depth(library: Library) -> None:
         data = archive((name, data))
     (outcome,) = ingest(library, text_file("5.zip", data))
     assert (outcome.name, outcome.reason) == ("5.zip/4.zip/3.zip/2.zip", "archive_limits")
+
+
+def test_archives_that_unfold_without_end_cost_little(library: Library) -> None:
+    data = archive(("zeros.txt", bytes(1_000_000)))
+    for level in range(5):  # 8 * 8 * 8 * 8 * 8 MB
+        data = archive(*((f"{level}_{n}.zip", data) for n in range(8)))
+    ingest(library, text_file("a.txt", SENTENCE))
+    readers, began = children(), time.monotonic()
+    outcomes = ingest(library, text_file("42.zip", data))
+    assert {outcome.reason for outcome in outcomes} == {"archive_limits"}
+    assert (len(outcomes), children()) == (8 * 8 * 8, readers)  # none had to be replaced
+    assert time.monotonic() - began < 20
+
+
+def test_what_archives_hold_is_added_up_over_all_that_are_in_one(library: Library) -> None:
+    many = archive(*((f"{n}.txt", " ") for n in range(3000)))
+    outcomes = ingest(
+        library, text_file("a.zip", archive(*((f"{n}.zip", many + b"%d" % n) for n in range(5))))
+    )
+    assert Counter(outcome.reason for outcome in outcomes) == {"empty": 9995, "archive_limits": 2}
+
+
+def test_of_what_could_not_be_read_nothing_stays_in_memory(library: Library) -> None:
+    gone: list[str] = []
+
+    class Data(bytes):
+        """Bytes that say when they go."""
+
+        def __del__(self) -> None:
+            gone.append("gone")
+
+    files = [SourceFile(f"{n}.txt", 4, lambda: Data(b"\x89PNG\r\n")) for n in range(5)]
+    seen = list[int]()
+    gc.disable()
+    try:
+        library.ingest(files, collection="c", on_outcome=lambda _: seen.append(len(gone)))
+        assert seen[-1] >= 3
+    finally:
+        gc.enable()
 
 
 def test_attachments_are_tried_again_when_a_mail_is_there_already(library: Library) -> None:

@@ -8,6 +8,7 @@ import pytest
 from toy_library import add, broken, found, ingest, names, opened
 
 from rag.library import Library
+from rag.live_index import LiveIndexes
 
 FILES = {f"{n}.txt": f"The text of number {n}." for n in range(40)}
 
@@ -64,3 +65,14 @@ def test_an_index_that_was_lost_is_saved_again_by_the_first_search(library: Libr
     with opened(tmp_path) as again:
         found(again)
     assert len(saved(tmp_path)) == 1
+
+
+def test_what_another_process_took_away_is_let_go(library: Library, tmp_path: Path) -> None:
+    indexes = LiveIndexes(library.store, tmp_path / "index")
+    for collection in ("c", "d"):
+        add(library, "a.txt", "The text.", collection)
+        indexes.current(collection, model="w" * 64, dim=16)
+    with opened(tmp_path) as elsewhere:
+        elsewhere.delete_collection("d")
+    indexes.prune()
+    assert (indexes.model("c"), indexes.model("d")) == ("w" * 64, None)

@@ -138,3 +138,21 @@ def test_an_archive_yields_its_files_and_has_no_document_of_its_own() -> None:
     assert list(open_file("x.zip", data)) == [Member("x.zip/a.txt", b"text")]
     with pytest.raises(EmptyDocumentError, match="holds no document of its own"):
         parse("x.zip", data)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("x.exe", "unsupported"), ("x.txt", "not_what_it_says")])
+def test_of_a_few_bytes_a_zero_makes_a_program(name: str, reason: str) -> None:
+    with pytest.raises((UnsupportedTypeError, WrongTypeError), match="a program") as caught:
+        parse(name, b"MZ\0\1")
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_text_of_any_encoding_is_read_whatever_its_ending(encoding: str) -> None:
+    text = "The setup has finished, and nothing else was to be done."
+    assert parse("setup.log", text.encode(encoding)).text == text
+
+
+def test_a_file_of_nothing_but_a_byte_order_mark_is_empty() -> None:
+    with pytest.raises(EmptyDocumentError, match="3 bytes, all of them blank"):
+        parse("a.json", b"\xef\xbb\xbf")

@@ -137,6 +137,12 @@ def test_a_header_with_the_number_of_the_page_is_one_header() -> None:
     assert content.notes == ('"Report of 2024, page" is printed on 6 pages: it was kept once.',)
 
 
+@pytest.mark.parametrize("header", ["House rules «The Lindens» {n}", "{n} House rules «The Lindens»"])
+def test_a_quotation_mark_beside_the_number_of_the_page_stays(header: str) -> None:
+    content = read_pdf("a.pdf", book(header=header))
+    assert content.notes == ('"House rules «The Lindens»" is printed on 6 pages: it was kept once.',)
+
+
 def test_headers_of_left_and_right_pages_are_both_found() -> None:
     def page(number: int) -> Draw:
         header = ("Orchards", "The Society's Yearbook")[number % 2]

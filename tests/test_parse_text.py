@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from rag.errors import WrongTypeError
@@ -70,3 +72,11 @@ def test_a_rule_at_the_top_is_no_front_matter() -> None:
     document = parse("a.md", b"---\n\nText\n\n# Heading\n")
     assert document.text.startswith("---\n\nText")
     assert document.headings == (Heading(1, "Heading", 11),)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_lines_of_nothing_but_spaces_take_no_time(name: str) -> None:
+    began = time.monotonic()
+    document = parse(name, b"# tea" + b" " * 500_000 + b"x \nend")
+    assert document.text.endswith("x\nend")
+    assert time.monotonic() - began < 10

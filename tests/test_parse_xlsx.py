@@ -136,7 +136,7 @@ def test_hidden_sheets_are_read_and_noted() -> None:
 def test_formulas_without_a_result_are_noted() -> None:
     content = read_xlsx("a.xlsx", book_file([["sum", "=1+1"]]))
     assert content.text == "Sheet1\n\nsum"
-    assert content.notes[0].startswith("Not read: the results of one formula on sheet Sheet1")
+    assert content.notes[0].startswith("Not read: the results of 1 formula on sheet Sheet1")
 
 
 def test_comments_and_the_titles_of_charts_end_a_sheet() -> None:

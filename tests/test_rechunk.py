@@ -156,3 +156,14 @@ def test_headings_are_found_below_each_other_even_with_one_title() -> None:
     assert {heading.title for heading in headings_of(text, chunks)} == {"One", "Two", "Three"}
     for heading in headings_of(text, chunks):
         assert text[heading.start :].startswith(heading.title)
+
+
+def test_chunks_by_a_former_embedder_are_refused(library: Library, tmp_path: Path) -> None:
+    (info, *_) = library.documents("c")
+    key, former = library.store.contents.key("c", info.id), library.embedder("c")
+    _, chunks = library.document("c", info.id)
+    vectors = former.embed_passages([chunk.text for chunk in chunks]).vectors
+    reembed(library, "c", "second/model")
+    with pytest.raises(LibraryError, match="was given another embedder"):
+        library.store.contents.replace_chunks("c", key, chunks, vectors, chunking=SHORT, embedder=former.info)
+    assert broken(tmp_path) == []

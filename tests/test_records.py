@@ -14,6 +14,7 @@ from rag import records
 from rag.records import (
     Chunk,
     Chunking,
+    DeletedInfo,
     Document,
     DocumentInfo,
     FileOutcome,
@@ -51,6 +52,7 @@ EXAMPLES: list[Any] = [
     Scored((PairScore(-2.5, 5, 5),), STAGES, 0.6, MODEL, ("Cold.",)),
     FileOutcome("manual.pdf", "added", "manual.pdf: 1 chunk.", "d1", "manual.pdf", 1, 1),
     DocumentInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00"),
+    DeletedInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00", deleted_at="2026-02-01"),
     Judgment("valve?", "d1", 10, 25, 3),
 ]
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from rag.config import RemoteSettings, RemoteStyle
 from rag.errors import RemoteError
-from rag.records import PairScore, sigmoid
+from rag.logistic import sigmoid
+from rag.records import PairScore
 from rag.remote.line import explained
 from rag.remote.peer import Peer
 from rag.remote.reranker import RemoteReranker

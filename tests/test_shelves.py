@@ -24,7 +24,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 def test_an_empty_collection_is_named_and_can_be_searched(library: Library) -> None:
     library.create_collection("new")
-    assert (library.collection_names(), library.filled()) == (("new",), ())
+    assert (library.collections(), library.filled()) == (("new",), ())
     assert (found(library, "new"), library.documents("new")) == ({}, ())
     assert library.chunking("new") == DEFAULT_CHUNKING
     add(library, "a.txt", "The text.", "new")
@@ -37,7 +37,7 @@ def test_what_cannot_be_a_name_is_refused(library: Library, name: str) -> None:
     for act in (lambda: library.create_collection(name), lambda: library.rename_collection("c", name)):
         with pytest.raises(LibraryError, match="cannot name a collection"):
             act()
-    assert library.collection_names() == ("c",)
+    assert library.collections() == ("c",)
 
 
 def test_a_name_that_is_taken_is_refused(library: Library) -> None:
@@ -56,7 +56,7 @@ def test_a_renamed_collection_keeps_everything(library: Library, tmp_path: Path)
     library.judge(Judgment("a question", kept, 0, 4, 3), collection="c")
     found(library)
     library.rename_collection("c", "d")
-    assert (library.collection_names(), found(library, "d")) == (("d",), {"a.txt": "The text."})
+    assert (library.collections(), found(library, "d")) == (("d",), {"a.txt": "The text."})
     assert len(library.judgments("d")) == 1
     assert library.restore(gone, collection="d") == "gone.txt"
     assert broken(tmp_path) == []
@@ -82,7 +82,7 @@ def test_a_deleted_collection_leaves_nothing(library: Library, tmp_path: Path) -
         counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES]
     db.close()
     assert (counts, list((tmp_path / "index").iterdir())) == ([0] * 5, [])
-    assert (library.collection_names(), names(library), library.trash("c")) == ((), set(), ())
+    assert (library.collections(), names(library), library.trash("c")) == ((), set(), ())
 
 
 def test_what_is_not_there_can_neither_be_renamed_nor_deleted(library: Library) -> None:
@@ -118,6 +118,16 @@ def test_while_files_are_added_a_collection_stays(library: Library, tmp_path: Pa
     adding.join()
     library.rename_collection("c", "d")
     assert names(library, "d") == {"a.txt", "b.txt"}
+
+
+def test_whoever_begins_to_add_in_the_last_moment_is_seen(library: Library) -> None:
+    add(library, "a.txt", "The text.")
+    with library.store.journal.adding("c", ["b.txt"]):
+        with pytest.raises(LibraryError, match="is being added to"):
+            library.store.shelves.rename("c", "d")
+        with pytest.raises(LibraryError, match="is being added to"):
+            library.store.shelves.delete("c")
+    assert library.collections() == ("c",)
 
 
 def test_what_was_left_undone_follows_its_collection(library: Library, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import toy_library
 
 from rag.config import Settings
 from rag.embedders import Embedders
@@ -20,6 +21,7 @@ from rag.errors import LibraryError, NotFoundError
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.records import Chunking, Judgment
+from rag.reembed import reembed
 from rag.service import open_library
 from rag.store import Store
 from rag.transfer import export_collection, import_collection
@@ -384,3 +386,20 @@ def test_a_truncated_export_is_refused(filled: Library, cut: float) -> None:
     with pytest.raises(LibraryError, match="Export it again"):
         import_collection(filled, io.BytesIO(data[: int(len(data) * cut)]), "copy")
     assert filled.collections() == ("shelf",)
+
+
+def test_an_export_does_not_go_on_with_another_collection(tmp_path: Path) -> None:
+    with toy_library.opened(tmp_path, "a/model", "second/model") as library:
+        toy_library.ingest(library, {f"{n}.txt": f"The text of {n}." for n in range(3)})
+
+        def change(done: int, _total: int) -> None:
+            if done == 1:
+                reembed(library, "c", "second/model")
+
+        def rename(done: int, total: int) -> None:
+            if done == total:
+                library.rename_collection("c", "d")
+
+        for act in (change, rename):
+            with pytest.raises(LibraryError, match="changed while it was exported"):
+                export_collection(library, "c", io.BytesIO(), on_progress=act)

@@ -126,6 +126,28 @@ def test_what_lay_there_for_a_week_is_gone_at_the_next_opening(library: Library,
     assert broken(tmp_path) == []
 
 
+def aged(home: Path, name: str) -> None:
+    with sqlite3.connect(home / "library.db") as db:
+        db.execute("UPDATE documents SET trashed_at = '2026-01-31T12:00:00+00:00' WHERE name = ?", (name,))
+    db.close()
+
+
+def test_what_lay_there_for_a_week_goes_when_something_else_comes(library: Library, tmp_path: Path) -> None:
+    older, newer = add(library, "a.txt", "The older."), add(library, "b.txt", "The newer.")
+    library.delete(older, collection="c")
+    aged(tmp_path, "a.txt")
+    library.delete(newer, collection="c")
+    assert trashed(library) == ["b.txt"]
+
+
+def test_what_is_brought_back_at_the_last_moment_is_not_lost(library: Library, tmp_path: Path) -> None:
+    older = add(library, "a.txt", "The older text.")
+    add(library, "a.txt", "The newer text.")
+    aged(tmp_path, "a.txt")
+    library.restore(older, collection="c")
+    assert found(library) == {"a.txt": "The older text."}
+
+
 def test_what_is_gone_for_good_cannot_be_read_in_the_file(library: Library, tmp_path: Path) -> None:
     document = add(library, "a.txt", "The secret of the boiler. " * 400)
     library.delete(document, collection="c")

@@ -25,6 +25,7 @@ class InThisProcess(Parsers):
         data: bytes,
         *,
         password: str | None = None,
+        refusal: str = "",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[Document | Member | Failed]:
         return open_file(name, data, password=password)

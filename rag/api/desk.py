@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from rag.api.body import Take, read_body
 from rag.api.errors import AbandonedError, RefusedError, shutting_down
-from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_UPLOADS
+from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_IMAGES_WAITING, MAX_UPLOADS
 from rag.machine.memory import give_memory_back
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
@@ -37,6 +37,8 @@ class Desk:
         self._limiter = anyio.CapacityLimiter(_SPARE_THREADS)
         # As many uploads at once as may be, and room for those who list and delete.
         self._library_limiter = anyio.CapacityLimiter(2 * MAX_UPLOADS)
+        # As many images as may wait for each other, and room to refuse the others.
+        self._image_limiter = anyio.CapacityLimiter(1 + MAX_IMAGES_WAITING + _SPARE_THREADS)
         self._uploads = 0
         self._bytes_in_flight = 0
 
@@ -124,6 +126,11 @@ class Desk:
         """Return `work(service)`, for work on documents."""
         service = await self.service()
         return await anyio.to_thread.run_sync(work, service, limiter=self._library_limiter)
+
+    async def image(self, work: Callable[[Service], T]) -> T:
+        """Return `work(service)`, for images: those who add and delete documents do not wait behind them."""
+        service = await self.service()
+        return await anyio.to_thread.run_sync(work, service, limiter=self._image_limiter)
 
     async def upload(self, request: Request, work: Callable[[Service, Pulse], T]) -> T:
         """Return `work(service, pulse)`, for work on files whose form has been read; `pulse` as in `work`."""

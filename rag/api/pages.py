@@ -11,8 +11,9 @@ from rag.api.desk import Desk
 from rag.api.documents import COLLECTION, ID, collection_of, document_id_of
 from rag.api.errors import RefusedError
 from rag.api.http import Operation, Parameter
-from rag.api.limits import DEFAULT_IMAGE_WIDTH, IMAGE_WIDTHS, MAX_OFFSET
-from rag.errors import DamagedDocumentError, NotFoundError, PasswordNeededError
+from rag.api.limits import DEFAULT_IMAGE_WIDTH, IMAGE_WIDTHS, MAX_IMAGES_WAITING, MAX_OFFSET
+from rag.errors import BusyError, DamagedDocumentError, NotFoundError, PasswordNeededError
+from rag.gate import Gate
 from rag.page_links import PageLink, is_signed
 from rag.parse.limits import MAX_PAGES
 from rag.records import Document
@@ -31,7 +32,7 @@ def page_image(desk: Desk) -> Operation:
 
     async def answer(request: Request) -> Response:
         link, width = _link(request), _number(request, _WIDTH, DEFAULT_IMAGE_WIDTH)
-        image = await desk.library(partial(images.image, link, width))
+        image = await desk.image(partial(images.image, link, width))
         return Response(image, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
     return Operation(
@@ -53,26 +54,42 @@ def is_admitted(request: Request) -> bool:
 
 
 class Images:
-    """The pages that were drawn last, of at most `most_bytes` together; safe between threads."""
+    """The pages that were drawn last, of at most `most_bytes` together; safe between threads.
 
-    def __init__(self, most_bytes: int = 32_000_000) -> None:
+    One is drawn at a time, and `queue` may wait: before their files are read, which may be large.
+    """
+
+    def __init__(self, most_bytes: int = 32_000_000, *, queue: int = MAX_IMAGES_WAITING) -> None:
         self._most_bytes = most_bytes
+        self._gate = Gate(slots=1, queue=queue)
         self._kept: OrderedDict[tuple[PageLink, int], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def image(self, link: PageLink, width: int, service: Service) -> bytes:
         """Return the PNG of `link`, `width` pixels wide. Raises RefusedError, or what a library raises."""
-        if service.library.store.name_of(link.collection, link.document_id):  # it may be gone by now
-            with self._lock:
-                if kept := self._kept.get((link, width)):
-                    self._kept.move_to_end((link, width))
+        if kept := self._kept_image(link, width, service):
+            return kept
+        try:
+            with self._gate.turn() as has_waited:
+                if has_waited and (kept := self._kept_image(link, width, service)):
                     return kept
-        image = _drawn(link, width, service)
+                image = _drawn(link, width, service)
+        except BusyError as exc:
+            message = "As many images of pages are waited for as may be. Try again in a few seconds."
+            raise BusyError(message, retry_after_s=exc.retry_after_s) from exc
         with self._lock:
             self._kept[link, width] = image
             while sum(map(len, self._kept.values())) > self._most_bytes:
                 self._kept.popitem(last=False)
         return image
+
+    def _kept_image(self, link: PageLink, width: int, service: Service) -> bytes | None:
+        if not service.library.store.name_of(link.collection, link.document_id):  # it is gone by now
+            return None
+        with self._lock:
+            if kept := self._kept.get((link, width)):
+                self._kept.move_to_end((link, width))
+            return kept
 
 
 def _drawn(link: PageLink, width: int, service: Service) -> bytes:

@@ -16,13 +16,14 @@ from types import FrameType
 
 from rag.cli.common import add_collection, add_json, as_json, settings_for
 from rag.ingest import SourceFile
+from rag.library import Library
 from rag.names import file_name
 from rag.records import FileOutcome
 from rag.service import open_embedders, open_library
 from rag.wording import counted
 
 _INTERRUPTED = 130
-_SHOWN = 10  # files that were not begun, by name
+_SHOWN = 10  # files by name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     library = open_library(settings, open_embedders(settings))
     shown = _Shown(files, outcomes=not args.json)
     try:
+        _say_what_was_undone(library, args.collection, files)
         with _interruptible() as interrupted:
             outcomes = library.ingest(
                 files,
@@ -116,14 +118,31 @@ def _interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+def _say_what_was_undone(library: Library, collection: str, files: Sequence[SourceFile]) -> None:
+    """Name, once, what an earlier process was adding when it was ended: nobody may have been told."""
+    now = {file_name(file.name) for file in files}
+    undone = library.unfinished()
+    again = [entry.name for entry in undone if entry.collection == collection and entry.name in now]
+    others = [entry.name for entry in undone if entry.collection != collection or entry.name not in now]
+    if again:
+        print(f"Rolled back at the last run, and added again now: {_listed(again)}.", file=sys.stderr)
+    if others:
+        print(f"Rolled back at the last run: {_listed(others)}. Add them again.", file=sys.stderr)
+    library.acknowledge()
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
 def _say_what_is_left(files: Sequence[SourceFile], underway: str) -> None:
     said = ["Interrupted. What is listed as added stays."]
     if underway:
         said.append(f"{underway} was underway, and nothing of it was kept.")
     if files:
-        names = ", ".join(file_name(file.name) for file in files[:_SHOWN])
-        more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
-        said.append(f"Not begun: {counted(len(files), 'file')} ({names}{more}).")
+        names = _listed([file_name(file.name) for file in files])
+        said.append(f"Not begun: {counted(len(files), 'file')} ({names}).")
     print(" ".join(said), file=sys.stderr)
 
 

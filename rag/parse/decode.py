@@ -51,6 +51,14 @@ class Decoded:
         return guess + ((lost if self.lost > 1 else one,) if self.lost else ())
 
 
+def is_text(data: bytes) -> bool:
+    """Return whether `data` reads as text, in whatever encoding."""
+    marked = _marked_encoding(data) or ""
+    if marked.startswith(("utf-16", "utf-32")):
+        return _common_share(data, marked) > _COMMON_SHARE
+    return not has_many_controls(data) or _unmarked_wide(data) is not None
+
+
 def decode(name: str, data: bytes) -> Decoded:
     """Return the characters of `data`: by its byte order mark, as UTF-8, or by the best guess.
 

@@ -1,17 +1,19 @@
 """Open a file as what it is: by its content first, by the ending of its name where that has to do."""
 
+import codecs
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rag.errors import EmptyDocumentError, TooLargeError, UnsupportedTypeError, WrongTypeError
 from rag.parse.blocks import Content, Failed, Member
+from rag.parse.decode import is_text
 from rag.parse.formats import SUPPORTED, Format, Found, ending_of, format_of, named_format
 from rag.parse.language import detect
 from rag.parse.limits import MAX_DOCUMENT_CHARS
 from rag.parse.office_lock import unlock_office
 from rag.parse.seen import Seen
-from rag.parse.sniff import LOCKED, has_many_controls, looks_like_mail, recognise
+from rag.parse.sniff import LOCKED, looks_like_mail, recognise
 from rag.records import Document
 
 __all__ = ["SUPPORTED", "open_file", "parse"]
@@ -39,7 +41,7 @@ def open_file(name: str, data: bytes, *, password: str | None = None) -> Iterato
     Raises a DocumentError that says, to the person who added the file, what is wrong with it as a whole;
     a part that cannot be read is yielded as failed, and the others still come.
     """
-    if not data or data.isspace():
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
         blank = ", all of them blank" if data else ""
         raise EmptyDocumentError(
             f"{name} is empty: it has {len(data):,} bytes{blank}. Check that it was saved or copied in full."
@@ -95,7 +97,7 @@ def _unread(name: str, named: Format | None, seen: Seen) -> WrongTypeError | Uns
 
 
 def _is_text(data: bytes) -> bool:
-    return not has_many_controls(data) and not any(mark in data for mark in _PDF_SYNTAX)
+    return is_text(data) and not any(mark in data for mark in _PDF_SYNTAX)
 
 
 def _finished(

@@ -20,7 +20,8 @@ _QUOTED_CHARS = 60
 
 # A number as long as a page is none that can count pages, and more than int() takes.
 _NUMBER = re.compile(r"\d{1,9}")
-_OUTER_NUMBER = re.compile(r"^\W*\d+\W+|\W*\d+\W*$")
+# With what parts it from the text, but not with a bracket or quotation mark that belongs to that.
+_OUTER_NUMBER = re.compile(r"""^\W*\d+[^\w«“„‘"'(\[¿¡]+|[^\w»”’"')\]?!%…]*\d+\W*$""")
 _PAGE_NUMBER = re.compile(
     r"\W*(?:(?:page|pagina|página|seite|pag|pág|pg|p|s)\b\.?\s*)?#(?:\s*(?:/|\||of|di|von|de|sur)\s*#)?\W*"
 )

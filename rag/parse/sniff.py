@@ -80,8 +80,9 @@ _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?[^\r\n]*(?:\r?\n[ \t]
 _MHTML_TYPE = re.compile(rb"^Content-Type:\s*multipart/related\b[^:]*?text/html", re.I | re.M)
 _HEADERS_WITHIN = 4096
 
-# Text needs none. In compressed data every tenth byte is one.
+# Text needs none. In compressed data every tenth byte is one; of few bytes, a zero is what tells.
 _FEW_CONTROLS = 8
+_TELLING_SHARE = 8
 _C0_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 
 
@@ -136,4 +137,6 @@ def seeming_type(data: bytes) -> str | None:
 def has_many_controls(data: bytes) -> bool:
     """Return whether `data` has more control characters than a text file may hold by mistake."""
     controls = len(data) - len(data.translate(None, _C0_CONTROLS))
-    return controls > _FEW_CONTROLS and controls * 20 > len(data)
+    if controls <= _FEW_CONTROLS:
+        return controls * _TELLING_SHARE > len(data) and 0 in data
+    return controls * 20 > len(data)

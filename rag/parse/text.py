@@ -11,6 +11,8 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _ATX = re.compile(r" {0,3}(#{1,6})(?: +(.*?))??(?: +#+)? *")
 _SETEXT = re.compile(r" {0,3}(=+|-+) *")
+# The time that the patterns above take grows with the square of a line's length.
+_HEADING_CHARS = 2000
 # What cannot be the first line of a paragraph, and so not of an underlined heading either.
 _NOT_A_PARAGRAPH = re.compile(r" {4}| {0,3}(?:[-*+>|]|\d+[.)])(?: |$)")
 
@@ -52,6 +54,8 @@ def _closes(fence: str, mark: re.Match[str]) -> bool:
 
 def _heading(line: str, start: int, previous: str) -> Heading | None:
     """Return the heading that `line` is, or that it makes of the `previous` line by underlining it."""
+    if len(line) > _HEADING_CHARS:
+        return None
     if (atx := _ATX.fullmatch(line)) and atx[2]:
         return Heading(len(atx[1]), atx[2], start)
     underline = _SETEXT.fullmatch(line)

@@ -19,10 +19,11 @@ _LENGTH_BYTES = 8
 
 
 class ReadFile(msgspec.Struct, frozen=True, tag=True):
-    """Asks for what is in a file, whose bytes follow."""
+    """Asks for what is in a file, whose bytes follow. Files in it are refused with `refusal`, if any."""
 
     name: str
     password: str | None
+    refusal: str = ""
 
 
 class DrawPage(msgspec.Struct, frozen=True, tag=True):

@@ -8,6 +8,7 @@ import gc
 import os
 import queue
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
-from rag.errors import DocumentError
+from rag.errors import ArchiveLimitError, DocumentError
 from rag.machine.memory import give_memory_back, resident_bytes
 from rag.parse import open_file
 from rag.parse.blocks import Failed, Member
@@ -56,7 +57,13 @@ def main() -> None:
     """Answer requests until there are no more."""
     memory_bytes, seconds = int(sys.argv[1]), float(sys.argv[2])
     requests, answers = _own_pipes()
-    Worker(answers, memory_bytes=memory_bytes, seconds=seconds).work(requests)
+    try:
+        worker = Worker(answers, memory_bytes=memory_bytes, seconds=seconds)
+    except OSError as exc:  # a disk that is full, or cannot be written to
+        why = f"{exc.strerror or exc}: {tempfile.tempdir or 'no folder for temporary files'}"
+        send(answers, Refused("not_read", why, ends=True))
+        return
+    worker.work(requests)
 
 
 class Worker:
@@ -127,6 +134,8 @@ def _answers(request: Request, data: bytes) -> Iterator[tuple[Answer, bytes | No
         yield Drawn(), render_page(data, request.page, marks=request.marks, width=request.width)
         return
     for piece in open_file(request.name, data, password=request.password):
+        if request.refusal and isinstance(piece, Member):
+            raise ArchiveLimitError(request.refusal)
         yield _piece(piece)
 
 

@@ -90,7 +90,8 @@ def on_its_way(slot: DeltaGenerator, retrieve_k: int) -> Iterator[Pulse]:
     with slot.container():
         line = st.empty()
         line.text(f"Reading up to {counted(retrieve_k, 'candidate')}")
-        st.skeleton(height=300)
+        outline = st.empty()
+        outline.skeleton(height=300)
 
     def pulse(stage: str, done: int, of: int) -> None:
         line.text(underway(stage, done, of))
@@ -100,6 +101,8 @@ def on_its_way(slot: DeltaGenerator, retrieve_k: int) -> Iterator[Pulse]:
         line.text("Giving up the question before")
     try:
         yield pulse
+        # The answer takes the line's place only: what is drawn second stays as it is until the next run.
+        outline.empty()
     finally:
         turn.release()
 

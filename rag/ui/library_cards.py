@@ -27,11 +27,18 @@ def underway(job: Job) -> str:
     rows = [
         *([f"<li>{counted(earlier, 'file')} before</li>"] if earlier else []),
         *done,
-        *([f"<li><b>{escape(report.text)}</b></li>"] if report.left and report.text else []),
+        *([f"<li><b>{escape(report.text)}</b>{_bar(report.part)}</li>"] if report.left and report.text else []),
         *waiting,
         *([f"<li>and {counted(more, 'other')} after</li>"] if more > 0 else []),
     ]
     return f'<ul class="rl-files rl-live">{"".join(rows)}</ul>'
+
+
+def _bar(part: float | None) -> str:
+    if part is None:
+        return ""
+    said = f'role="progressbar" aria-label="This file" aria-valuenow="{100 * part:.0f}"'
+    return f'<div class="rl-part" {said}><span style="width:{100 * part:.1f}%"></span></div>'
 
 
 def overall(job: Job) -> str:
@@ -43,10 +50,17 @@ def overall(job: Job) -> str:
     elif report.text:
         parts += [report.text]
     if report.remaining_s is not None:
-        parts += [f"about {duration(report.remaining_s)} to go (estimate)"]
+        parts += [f"{_coarse(report.remaining_s)} to go (estimate)"]
     if job.cancelled:
         parts += ["cancelling: what is done stays"]
     return f'<p class="rl rl-live"><b>{escape(job.title)}</b><br>{escape(" · ".join(parts))}</p>'
+
+
+def _coarse(seconds: float) -> str:
+    # To the second, an estimate would promise too much.
+    if seconds < 10:
+        return "less than 10 s"
+    return f"about {duration(10 * round(seconds / 10))}" if seconds < 60 else f"about {round(seconds / 60)} min"
 
 
 def outcome(job: Job) -> str:

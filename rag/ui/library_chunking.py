@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from rag.chunk import MAX_TOKENS
+from rag.chunk import TARGETS
 from rag.errors import RagError
 from rag.ingest_jobs import measured_rate, start_rechunk
 from rag.records import Chunk, Chunking, DocumentInfo
 from rag.service import Service
 from rag.ui import components, library_preview, state
 from rag.wording import counted, duration
-
-LEAST_TOKENS = 48
 
 
 def pending(service: Service, collection: str, found: Sequence[DocumentInfo]) -> None:
@@ -59,9 +57,9 @@ def _choice(now: Chunking, collection: str) -> Chunking:
     with st.container(horizontal=True):
         target = st.number_input(
             "Tokens a chunk, about",
-            LEAST_TOKENS,
-            MAX_TOKENS,
-            min(max(now.target, LEAST_TOKENS), MAX_TOKENS),
+            TARGETS[0],
+            TARGETS[-1],
+            min(max(now.target, TARGETS[0]), TARGETS[-1]),
             key=f"{state.CHUNK_TARGET} {collection}",
             help="By the embedder's count. A chunk ends at a heading, paragraph or sentence near it.",
         )

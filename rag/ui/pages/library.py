@@ -43,7 +43,7 @@ with components.problems_shown():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(library_table.totals(documents), width="stretch")
             library_table.delete_button(service, collection, selected)
-    else:
+    elif not library_uploads.is_adding(service, collection):
         st.subheader("This collection is empty")
         st.text("Drop files below, or begin with the sample documents, which come with questions to ask.")
         if st.button("Open the sample collection", type="primary", key="open_sample"):
