@@ -30,7 +30,7 @@ def document_info(row: Row) -> DocumentInfo:
 
 def deleted_info(row: Row) -> DeletedInfo:
     """Return a row of DOCUMENT_INFO, of a document in the trash, as a record."""
-    return DeletedInfo(*_info(row), row[-1])
+    return DeletedInfo(*_info(row), *row[-1:])
 
 
 def _info(row: Row) -> list[Any]:

@@ -225,6 +225,11 @@ def test_a_question_fills_both_columns(answered: "Page") -> None:
     expect(first).to_contain_text(PDF_PAGES[1])
 
 
+def test_once_an_answer_is_drawn_nothing_stands_for_it_any_longer(answered: "Page") -> None:
+    expect(answered.get_by_test_id("stSkeletonElement")).to_have_count(0)
+    expect(answered.get_by_text("Reading up to")).to_have_count(0)
+
+
 def test_the_strip_shows_every_stage_in_milliseconds(answered: "Page") -> None:
     strip = answered.get_by_label("Time of each stage").inner_text()
     for stage in ("embed", "search", "tokenize", "score", "sort", "total"):

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from pdf_files import pdf_of
 from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
 
+from rag.chunk import TARGETS
 from rag.ingest import SourceFile
 from rag.ingest_jobs import start_ingest
 from rag.library import Library
@@ -121,6 +123,22 @@ def _html(element: object) -> str:
     return re.sub("<", "&lt;", f"{getattr(element, 'label', '')} {getattr(element, 'value', '')}")
 
 
+def test_whoever_has_not_a_locked_file_any_more_is_told_to_add_it_again(shelf: str) -> None:
+    locked = pdf_of("The secret recipe.", password="sesame")
+    start_ingest(get_service(), [SourceFile("locked.pdf", len(locked), lambda: locked)], collection=shelf)
+    wait_for_jobs()
+    page = visit(shelf)
+    assert "opens with a password only" in shown(page)
+    assert "To be asked for a password here, add the file again." in shown(page)
+
+
+def test_only_such_chunk_sizes_are_offered_as_can_be_applied(shelf: str) -> None:
+    page = visit(shelf)
+    page.session_state["chunking"] = True
+    field = run(page).number_input(key=f"{state.CHUNK_TARGET} {shelf}")
+    assert (field.min, field.max) == (TARGETS[0], TARGETS[-1])
+
+
 def test_an_empty_collection_says_what_to_do() -> None:
     page = visit("nothing yet")
     assert "This collection is empty Drop files below, or begin with the sample documents" in shown(page)
@@ -174,7 +192,10 @@ def test_a_document_that_somebody_else_deleted_first_is_no_accident(shelf: str) 
 def test_a_replaced_document_can_be_had_back(shelf: str) -> None:
     add(shelf, ("bread.txt", b"The newer bread needs no rest."))
     page = visit(shelf)
-    assert "Deleted or replaced: 1 document" in shown(page) or page.selectbox(key="to_restore").options
+    assert re.fullmatch(
+        r"bread\.txt \(1 chunk, deleted [-\d]{10} \d\d:\d\d, kept until [-\d]{10} \d\d:\d\d\)",
+        page.selectbox(key="to_restore").options[0],
+    )
     page.selectbox(key="to_restore").select_index(0)
     click(run(page), "restore")
     ids = {document.id for document in library().documents(shelf)}

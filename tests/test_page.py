@@ -2,9 +2,11 @@
 
 import os
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from html import unescape
@@ -121,6 +123,17 @@ def cards(page: AppTest) -> list[str]:
 def times(page: AppTest) -> list[str]:
     """Every time on the page, to the digit: no second measurement gives all of them again."""
     return re.findall(r"[\d.,]+ ms\b", shown(page))
+
+
+def test_what_was_rolled_back_is_named_until_it_is_dismissed(filled: AppTest) -> None:
+    with closing(sqlite3.connect(Path(os.environ["RAG_HOME"]) / "library.db")) as db, db:
+        entry = ("big.pdf", "manuals", "a process that is gone", "2026-01-31T12:00:00+00:00")
+        db.execute("INSERT INTO unfinished (name, collection, owner, began_at) VALUES (?, ?, ?, ?)", entry)
+    page = run(filled)
+    assert "RerankLens ended while it added 1 file." in shown(page)
+    assert "big.pdf to manuals, 2026-01-31 12:00" in shown(page)
+    page.button(key="acknowledge").click()
+    assert "RerankLens ended" not in shown(run(page))
 
 
 def test_an_empty_library_offers_the_samples_and_one_click_opens_them(

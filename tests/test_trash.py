@@ -3,7 +3,7 @@
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -54,6 +54,15 @@ def test_a_replacement_is_undone_and_redone(library: Library, tmp_path: Path) ->
 def test_the_trash_holds_the_last_of_a_name(library: Library) -> None:
     ids = [add(library, "a.txt", f"Version {n} of it.") for n in range(4)]
     assert [info.id for info in library.trash("c")] == [ids[2]]
+
+
+def test_the_trash_says_when_each_document_came_there(library: Library) -> None:
+    documents = [add(library, name, f"The text of {name}.") for name in ("a.txt", "b.txt")]
+    before = datetime.now(UTC)
+    for document in documents:
+        library.delete(document, collection="c")
+    later, earlier = [datetime.fromisoformat(info.deleted_at) for info in library.trash("c")]
+    assert before <= earlier < later <= datetime.now(UTC)
 
 
 def test_what_is_added_again_leaves_the_trash(library: Library) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
 from html import escape
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -59,3 +61,12 @@ def document_list(documents: Sequence[DocumentInfo]) -> None:
     """List a collection's documents with their sizes."""
     items = "".join(f"<li>{escape(d.name)} · {counted(d.chunks, 'chunk')}</li>" for d in documents)
     st.html(f'<ul class="rl-files">{items}</ul>')
+
+
+def local_time(moment: str) -> str:
+    """Return a stored time, to the minute, in the time zone of the visitor's browser, if it tells one."""
+    try:
+        zone: tzinfo = ZoneInfo(st.context.timezone or "UTC")
+    except (ValueError, ZoneInfoNotFoundError):  # it may tell anything
+        zone = UTC
+    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"

@@ -9,7 +9,7 @@ from rag.ingest_jobs import outcomes_in_words
 from rag.jobs import Job
 from rag.language_names import language_name
 from rag.records import Chunk, Document, DocumentInfo, FileOutcome, Page
-from rag.wording import bytes_in_words, counted, duration, place, unit
+from rag.wording import bytes_in_words, counted, place, unit
 
 _MOST_OUTCOMES = 300  # in one list
 _RECENT, _NEXT = 5, 5  # files beside the one underway
@@ -27,7 +27,11 @@ def underway(job: Job) -> str:
     rows = [
         *([f"<li>{counted(earlier, 'file')} before</li>"] if earlier else []),
         *done,
-        *([f"<li><b>{escape(report.text)}</b>{_bar(report.part)}</li>"] if report.left and report.text else []),
+        *(
+            [f"<li><b>{escape(report.text)}</b>{_bar(report.part)}</li>"]
+            if report.left and report.text
+            else []
+        ),
         *waiting,
         *([f"<li>and {counted(more, 'other')} after</li>"] if more > 0 else []),
     ]
@@ -60,7 +64,9 @@ def _coarse(seconds: float) -> str:
     # To the second, an estimate would promise too much.
     if seconds < 10:
         return "less than 10 s"
-    return f"about {duration(10 * round(seconds / 10))}" if seconds < 60 else f"about {round(seconds / 60)} min"
+    if seconds < 55:
+        return f"about {10 * round(seconds / 10)} s"
+    return f"about {round(seconds / 60)} min"
 
 
 def outcome(job: Job) -> str:
@@ -185,4 +191,4 @@ def removed(rows: Iterable[tuple[str, str]]) -> str:
         f'<li><bdi>{escape(name)}</bdi> <span class="rl-small">{escape(remark)}</span></li>'
         for name, remark in rows
     )
-    return f'<ul class="rl-files">{items}</ul>'
+    return f'<ul class="rl-files rl-scroll" tabindex="0" aria-label="Files">{items}</ul>'

@@ -47,12 +47,13 @@ def rolled_back(service: Service) -> None:
     found = service.library.unfinished()
     if found:
         with st.container(border=True, key="rolled_back"):
+            them = "it" if len(found) == 1 else "them"
             st.text(
-                f"RerankLens ended while files were being added. Of {counted(len(found), 'file')}, what was "
-                "not done was rolled back. Add them again; what is here already stays as it is."
+                f"RerankLens ended while it added {counted(len(found), 'file')}. What was not done of {them} "
+                f"was rolled back. Add {them} again; what is here already stays as it is."
             )
             rows = [
-                (one.name, f"to {one.collection}, {one.began_at[:16].replace('T', ' ')}") for one in found
+                (one.name, f"to {one.collection}, {components.local_time(one.began_at)}") for one in found
             ]
             st.html(library_cards.removed(rows))
             st.button("Dismiss", key="acknowledge", on_click=service.library.acknowledge)

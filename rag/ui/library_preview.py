@@ -62,7 +62,7 @@ def text(document: Document, chunks: Sequence[Chunk], *, key: str) -> Sequence[C
 def _page(service: Service, collection: str, info: DocumentInfo, first: int) -> None:
     most = max(info.pages, 1)
     number = st.number_input(
-        f"Page of {most:,}", 1, most, min(first, most), key=f"page of {info.id} from {first}"
+        f"Page (1 to {most:,})", 1, most, min(first, most), key=f"page of {info.id} from {first}"
     )
     try:
         original = service.library.original(collection, info.id)

@@ -1,9 +1,8 @@
 """The documents of a collection as a table, and what can be done with those selected in it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from hashlib import sha256
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -12,7 +11,7 @@ from rag.language_names import language_name
 from rag.records import DeletedInfo, DocumentInfo
 from rag.service import Service
 from rag.trash import KEPT
-from rag.ui import state
+from rag.ui import components, state
 from rag.wording import counted
 
 _FEW = 4  # documents: they need no search box
@@ -124,7 +123,7 @@ def trash(service: Service, collection: str) -> None:
     if not found:
         return
     with st.expander(f"Deleted or replaced: {counted(len(found), 'document')}", icon=":material/history:"):
-        st.text(f"Each is kept for {KEPT.days} days, the last one deleted or replaced comes first.")
+        st.text(f"Each is kept for {KEPT.days} days; the last one deleted or replaced comes first.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox(
                 "Document to restore", found, format_func=_in_trash, key="to_restore", index=None
@@ -140,19 +139,9 @@ def trash(service: Service, collection: str) -> None:
 
 
 def _in_trash(document: DeletedInfo) -> str:
-    gone = datetime.fromisoformat(document.deleted_at).astimezone(_zone())
-    return (
-        f"{document.name} ({counted(document.chunks, 'chunk')}, deleted {gone:%Y-%m-%d %H:%M}, "
-        f"kept until {gone + KEPT:%Y-%m-%d %H:%M})"
-    )
-
-
-def _zone() -> tzinfo:
-    """Return the time zone of the visitor's browser, UTC where it is not known."""
-    try:
-        return ZoneInfo(st.context.timezone or "UTC")
-    except (ValueError, ZoneInfoNotFoundError):
-        return UTC
+    until = datetime.fromisoformat(document.deleted_at) + KEPT
+    gone, kept = components.local_time(document.deleted_at), components.local_time(until.isoformat())
+    return f"{document.name} ({counted(document.chunks, 'chunk')}, deleted {gone}, kept until {kept})"
 
 
 def _restore(service: Service, collection: str, ids: Sequence[str]) -> None:

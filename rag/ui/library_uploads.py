@@ -99,11 +99,11 @@ def _ended(service: Service, job: Job) -> None:
             st.button("Dismiss", key=f"dismiss {name}", on_click=service.jobs.forget, args=(job.key,))
         if job.report.outcomes or (job.cancelled and job.report.left):
             st.html(library_cards.outcomes(job.report.outcomes, job.report.left))
-        locked = state.locked_files(job)
-        for number, file in enumerate(locked[:_MOST_PASSWORDS]):
+        for number, file in enumerate(state.locked_files(job)[:_MOST_PASSWORDS]):
             _password(service, job, file, key=f"{name} {number}")
-        if not locked and any(outcome.reason == "password_needed" for outcome in job.report.outcomes):
-            st.text("To give a password, add its file again: files are kept for that until the page is reloaded.")
+        locked = any(outcome.reason == "password_needed" for outcome in job.report.outcomes)
+        if locked and not state.has_files(job):
+            st.text("To be asked for a password here, add the file again.")
 
 
 def _password(service: Service, job: Job, file: SourceFile, *, key: str) -> None:

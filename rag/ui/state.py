@@ -123,6 +123,11 @@ def locked_files(job: Job) -> tuple[SourceFile, ...]:
     return kept
 
 
+def has_files(job: Job) -> bool:
+    """Return whether this session kept the files of `job`; a reloaded page is another session."""
+    return job.key in st.session_state.get(_SOURCES, {})
+
+
 def drop_file(job: Job, file: SourceFile) -> None:
     """Keep a file of `job` no longer: another job has it."""
     sources = st.session_state.get(_SOURCES, {})
