@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 IDLE_S = 60.0
 MOST_WAITING = 16  # for images of pages
 _PAGE_S = 15.0
+_START_S = 10.0  # that one which is about to begin is waited for at the end
 _ERROR_TYPES: tuple[type[DocumentError], ...] = (DocumentError, *DocumentError.__subclasses__())
 _ERRORS: dict[Reason, type[DocumentError]] = {error.reason: error for error in _ERROR_TYPES}
 
@@ -53,6 +54,14 @@ class Parsers:
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
         self._closed = False
+        self._starting: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin a process where there is none, so that the first file finds it; return at once."""
+        with self._lock:
+            if not (self._closed or self._starting or self._idle or self._busy):
+                self._starting = threading.Thread(target=self._start, name="first reader", daemon=True)
+                self._starting.start()
 
     def open(
         self,
@@ -107,8 +116,21 @@ class Parsers:
             self._closed = True
             children = [*self._idle, *self._busy]
             self._idle.clear()
+            starting = self._starting
         for child in children:
             child.end()
+        if starting:
+            starting.join(_START_S)
+
+    def _start(self) -> None:
+        # In a turn of its own: whoever wants to read meanwhile, and has to wait, finds it.
+        try:
+            with self._turns, self._child("The first file"):
+                pass
+        except DocumentError as exc:  # the file that needs one will say so
+            _log.warning("%s", exc)
+        finally:
+            self._starting = None
 
     @contextmanager
     def _page_turn(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Turn texts into unit vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from rag.models.outputs import Output, unit_vector
 from rag.models.session import OnnxModel
 from rag.records import ModelInfo
+
+EMBED_BLOCK = 16  # texts that are embedded in one go: between two blocks, it can be told and ended
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,3 +81,14 @@ class Embedder:
 
     def _unit(self, output: Output) -> NDArray[np.float32]:
         return unit_vector(output, self._reading)
+
+
+def embed_in_blocks(
+    embedder: Embedder, texts: Sequence[str], pause: Callable[[], None]
+) -> NDArray[np.float32]:
+    """Return `texts` as vectors, float32 [n, dim]. `pause` is called before each block; it may end it all."""
+    vectors = np.empty((len(texts), embedder.dim), dtype=np.float32)
+    for at in range(0, len(texts), EMBED_BLOCK):
+        pause()
+        vectors[at : at + EMBED_BLOCK] = embedder.embed_passages(texts[at : at + EMBED_BLOCK]).vectors
+    return vectors

@@ -43,6 +43,13 @@ class VectorIndex:
             raise ValueError(f"expected {len(ids)} vectors of {self.dim} dimensions, found {vectors.shape}")
         self._faiss.add_with_ids(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
 
+    def reserve(self, n: int) -> None:
+        """Make room for `n` vectors more. Added block by block without it, they are copied over and over."""
+        codes = faiss.downcast_index(self._faiss.index).codes
+        n_bytes = codes.size()
+        codes.resize(n_bytes + n * self.dim * np.dtype(np.float32).itemsize)
+        codes.resize(n_bytes)  # the memory stays
+
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Remove `ids`; those that are not there are passed over."""
         self._faiss.remove_ids(np.ascontiguousarray(ids))

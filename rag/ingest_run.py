@@ -10,7 +10,14 @@ from rag.embed import Embedder
 from rag.errors import DocumentError, LibraryError
 from rag.intake import Begun, Cut, Ended, Event, Intake, Known, Lost, Over
 from rag.names import free_name
-from rag.outcomes import Tally, document_outcome, failed_outcome, lost_outcome, records_outcome
+from rag.outcomes import (
+    Tally,
+    document_outcome,
+    failed_outcome,
+    lost_outcome,
+    records_outcome,
+    unchanged_outcome,
+)
 from rag.records import Document, FileOutcome, FileStatus
 from rag.store import Store
 from rag.together import Together
@@ -266,10 +273,8 @@ class Run:
     def _unchanged(self, document_id: str) -> FileOutcome:
         name = self._file.name
         held_as = self._held_as(document_id) or name
-        known_as = "" if held_as == name else f" as {held_as}"
-        chunks = len(self._store.chunk_keys(self._collection, document_id=document_id))
-        message = f"{name} is already there{known_as}."
-        return FileOutcome(name, "unchanged", message, document_id, held_as, chunks=chunks)
+        n_chunks = len(self._store.chunk_keys(self._collection, document_id=document_id))
+        return unchanged_outcome(name, document_id, held_as, n_chunks)
 
 
 def _weight(event: Event) -> int:

@@ -9,10 +9,18 @@ from hashlib import sha256
 from typing import IO
 
 from rag.ahead import Ahead
+from rag.amounts import counted
 from rag.chunk import split
 from rag.contain import Parsers
 from rag.embed import Embedder
-from rag.errors import ArchiveLimitError, DocumentError, EmptyDocumentError, LibraryError, TooLargeError
+from rag.errors import (
+    ArchiveLimitError,
+    DocumentError,
+    EmptyDocumentError,
+    LibraryError,
+    TookTooLongError,
+    TooLargeError,
+)
 from rag.names import file_name
 from rag.parse.blocks import Failed, Member
 from rag.parse.limits import MAX_ARCHIVE_DEPTH, MAX_MEMBERS, MAX_UNPACKED_BYTES
@@ -22,6 +30,8 @@ from rag.store import Store
 _AHEAD_BYTES = 64_000_000
 _CHUNK_BYTES = 1500  # what a chunk takes beside its text, with its share of the document's
 _IN_MEMORY_BYTES = 16_000_000
+# More of them in one archive would keep a reader busy for hours.
+_MOST_SLOW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +133,12 @@ class Intake:
                     self.ahead.put(event, n_bytes)
             except (DocumentError, LibraryError) as exc:
                 error = _bare(exc)
+                room.slow += depth > 0 and isinstance(exc, TookTooLongError)
             self.ahead.put(Ended(error))
-            for member in members.files(file.password):
+            for number, member in enumerate(members.files(file.password)):
+                if room.slow >= _MOST_SLOW:
+                    self.ahead.put(_too_slow(name, len(members) - number))
+                    return
                 self._open(member, None, depth + 1, room)
 
     def _events(
@@ -196,6 +210,7 @@ class _Room:
     def __init__(self) -> None:
         self._members = MAX_MEMBERS
         self._bytes = MAX_UNPACKED_BYTES
+        self.slow = 0  # files that were taken out of it and took too long
 
     def take(self, name: str, member: Member) -> None:
         """Take `member` of the file `name` out. Raises ArchiveLimitError where there is no room for it."""
@@ -228,6 +243,9 @@ class _Members:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
+    def __len__(self) -> int:
+        return len(self._places)
+
     def add(self, name: str, member: Member) -> None:
         """Keep `member` of the file `name`. Raises DocumentError where the disk has no room for it."""
         try:
@@ -259,6 +277,14 @@ def _bare(error: DocumentError | LibraryError) -> DocumentError | LibraryError:
     """Return `error` without the calls that it came through, which hold on to the bytes of the file."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def _too_slow(name: str, n_left: int) -> Lost:
+    message = (
+        f"{name}: {counted(n_left, 'file')} in it not read, because {_MOST_SLOW} others took too long. "
+        "Unpack it and add them by themselves."
+    )
+    return Lost(Failed(name, TookTooLongError.reason, message), is_record=False)
 
 
 def _too_deep(name: str) -> str:

@@ -18,7 +18,6 @@ from rag.rechunk import Cancelled, Rechunking, RechunkOutcome
 from rag.rechunk import OnProgress as OnRechunked
 from rag.records import Chunk, Chunking, DeletedInfo, Document, DocumentInfo, FileOutcome, Judgment
 from rag.searching import Searcher, Searching
-from rag.shelves import underway
 from rag.store import EmbedderRef, Store
 
 
@@ -91,9 +90,7 @@ class Library:
     @contextmanager
     def _at_rest(self, collection: str) -> Iterator[None]:
         self.store.existing(collection)
-        with self.store.sole_rebuild(collection) as alone:
-            if not alone:
-                raise underway(collection)
+        with self.store.alone_at(collection):
             yield
 
     def documents(self, collection: str) -> tuple[DocumentInfo, ...]:
@@ -213,12 +210,7 @@ class Library:
         being re-embedded or re-chunked.
         """
         check_chunking(chunking)
-        with self.store.sole_rebuild(collection) as alone:
-            if not alone:
-                raise LibraryError(
-                    f"Collection {collection!r} is being re-embedded or re-chunked already. Wait until that "
-                    "is done."
-                )
+        with self.store.alone_at(collection):
             outcome = self._rechunking.collection(collection, chunking, on_progress, cancelled)
         self.searcher(collection)
         return outcome

@@ -13,6 +13,7 @@ from rag.index import VectorIndex
 from rag.store import CollectionState, Store
 
 _LEFT_OVER_S = 600  # no index takes so long to write
+_BLOCK = 10_000  # vectors in memory beside the index that they are added to
 
 # A file is written anew when this share of the index is not in it: adding one document to a large collection
 # costs no more than to a small one, and what is missing in the file is read from the store in no time.
@@ -135,8 +136,11 @@ class LiveIndexes:
         missing = np.setdiff1d(keys, have, assume_unique=True)
         if len(gone):  # FAISS moves all vectors even where it removes none
             loaded.index.remove(gone)
-        vectors = self._store.vectors.of(missing, model=loaded.model, dim=loaded.index.dim)
-        loaded.index.add(missing, vectors)
+        loaded.index.reserve(len(missing))
+        for at in range(0, len(missing), _BLOCK):
+            block = missing[at : at + _BLOCK]
+            vectors = self._store.vectors.of(block, model=loaded.model, dim=loaded.index.dim)
+            loaded.index.add(block, vectors)
         return len(gone) + len(missing)
 
     def _sweep(self) -> None:

@@ -38,9 +38,18 @@ def document_outcome(name: str, document: Document, n_chunks: int, status: FileS
     )
 
 
+def unchanged_outcome(name: str, document_id: str, held_as: str, n_chunks: int) -> FileOutcome:
+    """Return the outcome of the file `name`, which is in the collection already, called `held_as`."""
+    known_as = "" if held_as == name else f" as {held_as}"
+    message = f"{name} is already there{known_as}."
+    return FileOutcome(name, "unchanged", message, document_id, held_as, chunks=n_chunks)
+
+
 def failed_outcome(name: str, error: DocumentError | LibraryError) -> FileOutcome:
     """Return the outcome of a file that could not be added."""
-    return FileOutcome(name, "failed", str(error), reason=_reason(error))
+    # What is wrong with a document names it; what is wrong with the library does not.
+    message = str(error) if isinstance(error, DocumentError) else f"{name} could not be kept: {error}"
+    return FileOutcome(name, "failed", message, reason=_reason(error))
 
 
 def lost_outcome(failed: Failed) -> FileOutcome:

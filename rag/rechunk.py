@@ -4,17 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rag.chunk import split
-from rag.embed import Embedder
+from rag.embed import Embedder, embed_in_blocks
 from rag.errors import NotFoundError
 from rag.records import Chunk, Chunking, Document
 from rag.store import Store
 from rag.wording import counted
-
-BLOCK = 16  # chunks between two looks at whether it was cancelled
 
 OnProgress = Callable[[int, int], None]  # (documents done, documents in all)
 Cancelled = Callable[[], bool]
@@ -32,6 +27,10 @@ class RechunkOutcome:
     documents: int
     pending: int
     message: str
+
+
+class _CancelledError(Exception):
+    """The document underway is not to be cut any more."""
 
 
 class Rechunking:
@@ -89,11 +88,15 @@ class Rechunking:
         embedder, chunking = self._embedder(collection), self._store.chunking(collection)
         document = self._store.contents.document(key)
         chunks = _cut(document, embedder, chunking)
-        vectors = np.empty((len(chunks), embedder.dim), dtype=np.float32)
-        for at in range(0, len(chunks), BLOCK):
+
+        def pause() -> None:
             if cancelled():
-                return False
-            vectors[at : at + BLOCK] = _embedded(embedder, chunks[at : at + BLOCK])
+                raise _CancelledError
+
+        try:
+            vectors = embed_in_blocks(embedder, [chunk.text for chunk in chunks], pause)
+        except _CancelledError:
+            return False
         with self._settling:  # a search that has found the older chunks still gets to read them
             self._store.contents.replace_chunks(
                 collection, key, chunks, vectors, chunking=chunking, embedder=embedder.info
@@ -103,10 +106,6 @@ class Rechunking:
 
 def _cut(document: Document, embedder: Embedder, chunking: Chunking) -> tuple[Chunk, ...]:
     return split(document, embedder.offsets, room=embedder.passage_room, chunking=chunking)
-
-
-def _embedded(embedder: Embedder, chunks: tuple[Chunk, ...]) -> NDArray[np.float32]:
-    return embedder.embed_passages([chunk.text for chunk in chunks]).vectors
 
 
 def _message(collection: str, chunking: Chunking, done: int, pending: int) -> str:

@@ -47,12 +47,7 @@ def reembed(
     LibraryError when the collection is being re-embedded already.
     """
     library.store.existing(collection)
-    with library.store.sole_rebuild(collection) as alone:
-        if not alone:
-            raise LibraryError(
-                f"Collection {collection!r} is being re-embedded or re-chunked already. Wait until that is "
-                "done."
-            )
+    with library.store.alone_at(collection):
         embedder = library.embedders.fresh(embedder_id)
         try:
             if not library.embedders.finds(embedder.info.id, embedder.info.sha256):

@@ -94,7 +94,7 @@ class Service:
         return self.pipeline.reranker
 
     def warm_up(self) -> None:
-        """Run each model once, so that the first question is as fast as the tenth."""
+        """Run each model once, so that the first question is as fast as the tenth; begin to read files."""
         self.embedder.embed_query("warm up")
         self.reranker.warm_up()
         for collection in self.library.collections():
@@ -103,6 +103,7 @@ class Service:
                 embedder = self.library.searcher(collection).embedder
                 if not embedder.used:
                     embedder.embed_query("warm up")
+        self.library.parsers.start()
 
     def switch_reranker(self, reference: str) -> RerankerSwitch:
         """Score with the reranker that `reference` names from the next question on.

@@ -89,7 +89,9 @@ class Shelves:
     def _refuse_underway(self, name: str) -> None:
         # Within the transaction: whoever begins to add has to wait for its end.
         if self._is_adding(name):
-            raise underway(name)
+            raise LibraryError(
+                f"Collection {name!r} is being added to. Wait until that is done, or cancel it."
+            )
 
     def unknown(self, name: str) -> NotFoundError:
         """Return the error that says that there is no such collection, with the names of those there are."""
@@ -99,14 +101,6 @@ class Shelves:
         )
         known = ", ".join(name for (name,) in rows) or "none yet"
         return NotFoundError(f"There is no collection {name!r}. Collections: {known}.")
-
-
-def underway(name: str) -> LibraryError:
-    """Return the error for a collection that something else is being done with."""
-    return LibraryError(
-        f"Collection {name!r} is being added to, re-embedded or re-chunked. Wait until that is done, or "
-        "cancel it."
-    )
 
 
 def _refuse_taken(db: Connection, name: str) -> None:

@@ -1,7 +1,7 @@
 """Keep documents, chunks and vectors in one SQLite file."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -197,10 +197,21 @@ class Store:
     def sole_rebuild(self, collection: str) -> AbstractContextManager[bool]:
         """Return a context that says whether nobody else, in any process, is in it for `collection`.
 
-        Whoever re-embeds or re-chunks a collection is in it.
+        Whoever re-embeds, re-chunks or imports a collection is in it.
         """
         digest = sha256(collection.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         return sole_holder(self._path.with_name(f"rebuild-{digest}.lock"))
+
+    @contextmanager
+    def alone_at(self, collection: str) -> Iterator[None]:
+        """Run the body while nobody else rebuilds `collection`. Raises LibraryError where somebody does."""
+        with self.sole_rebuild(collection) as alone:
+            if not alone:
+                raise LibraryError(
+                    f"Collection {collection!r} is being re-embedded, re-chunked or imported already. "
+                    "Wait until that is done, or cancel it."
+                )
+            yield
 
     def passages(self, keys: NDArray[np.int64]) -> tuple[Passage, ...]:
         """Return the chunks `keys` as passages, in the order of `keys`.

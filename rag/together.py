@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.chunk import split
-from rag.embed import Embedder
+from rag.embed import EMBED_BLOCK, Embedder
 from rag.intake import Cut
 from rag.records import Chunking
-
-EMBED_BLOCK = 16  # chunks between two reports of progress
 
 
 class Together:

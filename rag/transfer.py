@@ -8,19 +8,25 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.embed import Embedder
+from rag.embed import Embedder, embed_in_blocks
 from rag.errors import LibraryError
 from rag.library import Library
 from rag.names import MAX_COLLECTION_CHARS, check_collection_name
 from rag.records import Chunk
 from rag.transfer_file import ExportFile, Reader
-from rag.transfer_out import OnProgress, export_collection
+from rag.transfer_out import OnProgress, export_collection, export_file
 from rag.transfer_parts import spoilt
 from rag.wording import counted
 
-__all__ = ["ImportOutcome", "OnProgress", "export_collection", "import_collection", "needs_embedding"]
+__all__ = [
+    "ImportOutcome",
+    "OnProgress",
+    "export_collection",
+    "export_file",
+    "import_collection",
+    "needs_embedding",
+]
 
-_EMBED_BLOCK = 16
 _UNDERWAY = " (importing)"
 
 
@@ -106,11 +112,7 @@ class _Import:
         """Do it, and return how it went."""
         library, manifest = self._library, self._export.manifest
         # As long as this is held, nobody deletes, renames or cuts anew what is half there.
-        with library.store.sole_rebuild(self._staging) as alone:
-            if not alone:
-                raise LibraryError(
-                    f"A collection {self._name!r} is being imported already. Wait for its end."
-                )
+        with library.store.alone_at(self._staging):
             self._stage(on_progress)
         if manifest.documents:
             library.searcher(self._name)
@@ -163,12 +165,7 @@ class _Import:
         return vectors.rows(n_chunks, dim).astype(np.float32)
 
     def _embedded(self, chunks: tuple[Chunk, ...]) -> NDArray[np.float32]:
-        rows = np.empty((len(chunks), self._embedder.dim), dtype=np.float32)
-        for at in range(0, len(chunks), _EMBED_BLOCK):
-            self._go_on()
-            block = [chunk.text for chunk in chunks[at : at + _EMBED_BLOCK]]
-            rows[at : at + len(block)] = self._embedder.embed_passages(block).vectors
-        return rows
+        return embed_in_blocks(self._embedder, [chunk.text for chunk in chunks], self._go_on)
 
     def _go_on(self) -> None:
         if self._cancelled and self._cancelled():

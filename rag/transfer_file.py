@@ -22,11 +22,12 @@ from rag.transfer_parts import (
     Manifest,
     Part,
     check,
+    check_judgment,
     check_manifest,
     check_size,
-    is_judgment,
     spoilt,
 )
+from rag.vectors import LITTLE_FLOAT32
 
 _MOST_MANIFEST_BYTES = 50_000_000  # it names every original
 _MOST_LISTED_BYTES = 24_000_000  # the ZIP's own list of its parts, of which each takes many times more memory
@@ -36,7 +37,6 @@ _MOST_EXPANSION, _SMALL = 200, 100_000_000
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _READ = 1 << 20
 _BLOCK_BYTES = 8_000_000  # of vectors that are looked at together
-LITTLE_FLOAT32 = np.dtype("<f4")
 
 _T = TypeVar("_T")
 
@@ -116,7 +116,10 @@ class ExportFile:
             ids.add(kept.document.id)
             names.add(kept.document.name)
             n_documents, n_chunks = n_documents + 1, n_chunks + len(kept.chunks)
-        n_judgments = sum(is_judgment(judgment) for judgment in self.judgments())
+        n_judgments = 0
+        for judgment in self.judgments():
+            check_judgment(judgment)
+            n_judgments += 1
         counts = (manifest.documents, manifest.chunks, manifest.judgments, manifest.parts[VECTORS].bytes)
         if counts != (n_documents, n_chunks, n_judgments, n_chunks * manifest.dim * 4):
             raise spoilt("it holds more or less than its manifest says")

@@ -1,11 +1,13 @@
 """Write a whole collection to one file."""
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -16,7 +18,6 @@ from rag.errors import LibraryError, NotFoundError
 from rag.library import Library
 from rag.records import Chunk, DocumentInfo
 from rag.store import CollectionState
-from rag.transfer_file import LITTLE_FLOAT32
 from rag.transfer_parts import (
     DOCUMENTS,
     JUDGMENTS,
@@ -29,10 +30,36 @@ from rag.transfer_parts import (
     Part,
     Span,
 )
+from rag.vectors import LITTLE_FLOAT32
 
 OnProgress = Callable[[int, int], None]  # (documents done, documents in all)
 
 _SPOOL_BYTES = 50_000_000
+
+
+def export_file(
+    library: Library, name: str, path: Path, *, on_progress: OnProgress | None = None
+) -> Manifest:
+    """Do as `export_collection` does, into the file `path`, which is there only when it is whole.
+
+    Raises LibraryError, too, where it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            with partial.open("wb") as file:
+                manifest = export_collection(library, name, file, on_progress=on_progress)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as exc:
+        raise LibraryError(
+            f"The export of {name!r} to {path} cannot be written: {exc.strerror or exc}. Make room there, "
+            "or export it to another place."
+        ) from exc
+    return manifest
 
 
 def export_collection(

@@ -10,9 +10,11 @@ from typing import Literal
 
 from rag.chunk import MAX_TOKENS, check_chunking
 from rag.errors import LibraryError
+from rag.judgments import GRADES
 from rag.names import MAX_COLLECTION_CHARS, file_name
 from rag.parse.clean import clean
 from rag.parse.limits import MAX_DOCUMENT_CHARS
+from rag.question import MAX_QUERY_CHARS
 from rag.records import Chunk, Chunking, Document, Judgment
 
 MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
@@ -179,9 +181,9 @@ def _check_spans(kept: Kept) -> None:
         raise spoilt(f"the chunks of {kept.document.name!r} are not its text")
 
 
-def is_judgment(judgment: Judgment) -> bool:
-    """Return True. Raises LibraryError for a judgment that nobody can have made."""
-    spans = 0 <= judgment.start < judgment.end <= _MOST_INT and 0 <= judgment.grade <= 3
-    if not spans or not SHA256.fullmatch(judgment.document_id) or len(judgment.query) > 4000:
+def check_judgment(judgment: Judgment) -> None:
+    """Raise LibraryError for a judgment that nobody can have made."""
+    span = 0 <= judgment.start < judgment.end <= _MOST_INT
+    named = SHA256.fullmatch(judgment.document_id) and len(judgment.query) <= MAX_QUERY_CHARS
+    if not (span and named and judgment.grade in GRADES):
         raise spoilt("a judgment in it cannot be one")
-    return True

@@ -10,7 +10,7 @@ from rag.database import Connection, Database
 from rag.errors import LibraryError
 from rag.records import ModelInfo
 
-_LITTLE_FLOAT32 = np.dtype("<f4")
+LITTLE_FLOAT32 = np.dtype("<f4")  # how vectors are written, wherever
 
 
 class VectorTable:
@@ -32,7 +32,7 @@ class VectorTable:
         at = {int(key): position for position, key in enumerate(keys)}
         statement = "SELECT chunk, vector FROM vectors WHERE model = ? AND chunk"
         for chunk, blob in self._db.read_by_key(statement, keys, model):
-            vector = np.frombuffer(blob, dtype=_LITTLE_FLOAT32)
+            vector = np.frombuffer(blob, dtype=LITTLE_FLOAT32)
             _refuse_other_length(len(vector), dim)
             found[at.pop(chunk)] = vector
         if at:
@@ -69,7 +69,7 @@ class VectorTable:
         db.executemany(
             "INSERT OR IGNORE INTO vectors SELECT key, ?, ? FROM chunks WHERE key = ?",
             [
-                (model, vector.astype(_LITTLE_FLOAT32).tobytes(), key)
+                (model, vector.astype(LITTLE_FLOAT32).tobytes(), key)
                 for key, vector in zip(keys, vectors, strict=True)
             ],
         )
@@ -109,7 +109,7 @@ class VectorTable:
             model,
         )
         if rows:
-            _refuse_other_length(length, rows[0][0] // _LITTLE_FLOAT32.itemsize)
+            _refuse_other_length(length, rows[0][0] // LITTLE_FLOAT32.itemsize)
 
 
 def _refuse_other_length(found: int, expected: int) -> None:

@@ -2,7 +2,9 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,21 @@ def test_a_file_that_fails_costs_itself_alone(server: Server, collection: str) -
     )
     assert outcomes(got) == [("empty.txt", "failed"), ("bread.txt", "added"), ("x.exe", "failed")]
     assert all(file["message"] for file in got.body["files"])
+
+
+def test_the_server_answers_while_it_reads_a_file_that_takes_long(server: Server, collection: str) -> None:
+    server.upload(("bread.txt", TEXT), collection=collection)
+    with ThreadPoolExecutor(1) as thread:
+        upload = thread.submit(server.upload, ("commas.csv", b"," * 8_000_000), collection=collection)
+        waits = []
+        while not upload.done():
+            began = time.monotonic()
+            assert server.send("GET", "/healthz").status == 200
+            assert server.query(query=f"bread {began}", collection=collection).status == 200
+            waits.append(time.monotonic() - began)
+    assert outcomes(upload.result()) == [("commas.csv", "failed")]
+    assert len(waits) >= 3
+    assert max(waits) < 1
 
 
 def test_every_kind_of_the_samples_goes_in(server: Server, collection: str) -> None:

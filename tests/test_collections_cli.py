@@ -53,6 +53,7 @@ def test_a_collection_is_taken_along_in_one_file(home: Path, capsys: pytest.Capt
         (["delete", "nowhere"], "There is no collection 'nowhere'"),
         (["create", "two\nlines"], "cannot name a collection"),
         (["export", "nowhere"], "There is no collection 'nowhere'"),
+        (["export", "Breads", "--out", "nowhere/x.zip"], "cannot be written: No such file or directory."),
         (["import", "nowhere.zip"], "nowhere.zip: it cannot be read: No such file or directory."),
     ],
 )
@@ -64,6 +65,7 @@ def test_what_cannot_be_done_is_said(
     home: Path,
 ) -> None:
     monkeypatch.chdir(home)
+    run_json(capsys, "create", "Breads")
     status, body = run_json(capsys, *argv)
     assert status == 1
     assert said in body["error"]["message"]

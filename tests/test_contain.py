@@ -67,6 +67,12 @@ def read(parsers: Parsers, name: str = "a.txt", data: bytes = TEXT) -> str:
     return document.text
 
 
+def cpu_s(process: int) -> float:
+    """The seconds of computing that the process has had."""
+    times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
 def read_too_slow(parsers: Parsers) -> None:
     with pytest.raises(TookTooLongError):
         list(parsers.open("slow.docx", SLOW))
@@ -105,6 +111,25 @@ def test_processes_are_begun_when_needed_and_used_again(make: Make) -> None:
     (process,) = set(children()) - set(before)
     read(parsers)
     assert set(children()) - set(before) == {process}
+
+
+def test_the_first_reader_can_be_begun_before_it_is_needed(make: Make) -> None:
+    before, parsers = set(children()), make()
+    parsers.start()
+    parsers.start()
+    read(parsers)
+    (process,) = set(children()) - before
+    parsers.start()
+    assert read(parsers) == TEXT.decode()
+    assert set(children()) - before == {process}
+
+
+def test_a_reader_that_is_just_begun_is_ended_too(make: Make) -> None:
+    before, parsers = set(children()), make()
+    parsers.start()
+    parsers.close()
+    parsers.start()
+    assert set(children()) == before
 
 
 # What goes wrong
@@ -166,9 +191,10 @@ def test_an_answer_that_is_none_is_refused() -> None:
 
 
 def test_time_in_which_nobody_asks_for_more_costs_a_file_nothing(make: Make) -> None:
-    pieces = make(timeout_s=3).open("a.jsonl", RECORDS)
+    parsers = make(timeout_s=3)
+    pieces = parsers.open("a.jsonl", RECORDS)
     first = [next(pieces) for _ in range(10)]
-    time.sleep(3.5)
+    read_too_slow(parsers)  # for all the time that a file has
     assert len(first) + len(list(pieces)) == 600
 
 
@@ -262,7 +288,8 @@ def test_no_process_outlives_one_that_was_killed() -> None:
         parent.stdin.close()
         assert parent.stdout.readline() == b"begun\n"
         (process,) = children(parent.pid)
-        time.sleep(1)  # into the file
+        before = cpu_s(process)
+        assert wait_until(lambda: cpu_s(process) > before + 0.2)  # it is into the file
         parent.kill()
     assert wait_until(lambda: not is_running(process), 10)
 

@@ -205,6 +205,7 @@ def fill_the_disk(sender: Connection, home: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4096, resource.RLIM_INFINITY))
         outcomes = ingest(library, texts(6, 2))
         sender.send([(outcome.status, outcome.reason) for outcome in outcomes])
+        sender.send(all(o.message.startswith(f"{o.name} could not be kept: ") for o in outcomes))
         sender.send(sorted(names(library)))
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         sender.send([outcome.status for outcome in ingest(library, {"late.md": "It came late."})])
@@ -214,6 +215,7 @@ def test_on_a_full_disk_a_file_fails_alone_and_later_it_works_again(tmp_path: Pa
     with child(fill_the_disk, tmp_path) as (messages, _):
         assert messages.recv() == ["added"] * 5
         assert messages.recv() == [("failed", "not_stored")] * 2
+        assert messages.recv()
         assert messages.recv() == sorted(texts(5, 5))
         assert messages.recv() == ["added"]
     assert broken(tmp_path) == []

@@ -7,7 +7,7 @@ import pytest
 from machine import installed
 
 from rag.config import DEFAULT_EMBEDDER
-from rag.embed import Embedder
+from rag.embed import EMBED_BLOCK, Embedder, embed_in_blocks
 from rag.service import load_model
 
 PREFIX = "Represent this sentence for searching relevant passages: "
@@ -103,6 +103,29 @@ def test_no_texts_have_no_vectors(embedder: Embedder) -> None:
     embeddings = embedder.embed_passages([])
     assert embeddings.vectors.shape == (0, embedder.dim)
     assert (embeddings.tokens.shape, embeddings.tokens_read.shape) == ((0,), (0,))
+
+
+def test_texts_embedded_in_blocks_have_the_vectors_that_they_have_alone(
+    embedder: Embedder, alone: list[bytes]
+) -> None:
+    pauses: list[int] = []
+    texts = [TEXTS[0], TEXTS[1]] * EMBED_BLOCK + [TEXTS[2]]
+    vectors = embed_in_blocks(embedder, texts, lambda: pauses.append(len(pauses)))
+    assert [vector.tobytes() for vector in vectors] == [alone[0], alone[1]] * EMBED_BLOCK + [alone[2]]
+    assert pauses == [0, 1, 2]
+
+
+def test_what_is_raised_in_a_pause_ends_the_embedding(embedder: Embedder) -> None:
+    pauses: list[int] = []
+
+    def once() -> None:
+        if pauses:
+            raise InterruptedError
+        pauses.append(1)
+
+    with pytest.raises(InterruptedError):
+        embed_in_blocks(embedder, ["x"] * (EMBED_BLOCK + 1), once)
+    assert pauses == [1]
 
 
 def test_an_embedder_says_which_file_it_runs(embedder: Embedder) -> None:

@@ -1,5 +1,7 @@
 """The vector index: exact, as brute force is, after any change and across a save."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from rag.index import VectorIndex
 
+ROOT = Path(__file__).resolve().parents[1]
 DIM = 3
 # Small whole numbers: their products are exact in float32, so ties are ties in any order of adding.
 VECTORS = st.lists(st.integers(-3, 3).map(float), min_size=DIM, max_size=DIM)
@@ -54,6 +57,37 @@ def test_a_search_finds_what_brute_force_finds(
     assert found(index, array(query)[0], k) == brute_force(left, query, k)
     only = {key: row for key, row in left.items() if key in within}
     assert found(index, array(query)[0], k, within=within) == brute_force(only, query, k)
+
+
+GROWTH = """
+from pathlib import Path
+import numpy as np
+from rag.index import VectorIndex
+
+def peak():  # what getrusage tells is the parent's, where that had more
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]
+    return int(line.split()[1]) * 1024
+
+index = VectorIndex(384)
+before = peak()
+index.reserve(45_000)
+for at in range(0, 45_000, 5_000):
+    index.add(np.arange(at, at + 5_000), np.full((5_000, 384), 0.05, dtype=np.float32))
+print(len(index), peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc")
+def test_vectors_that_come_in_blocks_take_little_more_memory_than_their_own() -> None:
+    ran = subprocess.run([sys.executable, "-c", GROWTH], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    n, grown = map(int, ran.stdout.split())
+    assert (n, grown < 1.3 * 45_000 * 384 * 4) == (45_000, True)
+
+
+def test_room_that_is_made_holds_no_vector() -> None:
+    index = index_of(UNIT)
+    index.reserve(100)
+    assert (len(index), found(index, UNIT[2], 1)) == (4, [(3, 1.0)])
 
 
 def test_two_hundred_equal_vectors_are_cut_by_id() -> None:

@@ -171,6 +171,16 @@ def test_what_archives_hold_is_added_up_over_all_that_are_in_one(library: Librar
     assert Counter(outcome.reason for outcome in outcomes) == {"empty": 9995, "archive_limits": 2}
 
 
+def test_an_archive_of_slow_files_is_given_up_after_a_few(hasty: Library) -> None:
+    slow = docx(1_000_000)
+    members = [(f"{n}.docx", slow) for n in range(5)]
+    data = archive(*members, ("6.txt", SENTENCE), ("7.txt", OTHER))
+    *given_up, rest, after = ingest(hasty, text_file("a.zip", data), text_file("b.txt", OTHER))
+    assert [outcome.reason for outcome in given_up] == ["took_too_long"] * 5
+    assert (rest.name, rest.reason, after.status) == ("a.zip", "took_too_long", "added")
+    assert rest.message.startswith("a.zip: 2 files in it not read, because 5 others took too long.")
+
+
 def test_of_what_could_not_be_read_nothing_stays_in_memory(library: Library) -> None:
     gone: list[str] = []
 

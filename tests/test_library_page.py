@@ -317,6 +317,17 @@ def test_hostile_names_and_texts_are_shown_as_they_are() -> None:
     assert HOSTILE in shown(page)
 
 
+def test_an_export_that_there_is_no_room_for_is_said(shelf: str) -> None:
+    resource = pytest.importorskip("resource")
+    page, limits = visit(shelf), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        page = click(page, "export")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot be written: File too large. Make room there" in shown(page)
+
+
 def test_a_collection_is_exported_and_imported_under_another_name(shelf: str) -> None:
     page = click(visit(shelf), "export")
     assert any("Download the export" in str(getattr(one, "label", "")) for one in page.main)

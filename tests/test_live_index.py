@@ -4,11 +4,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toy_library import add, broken, found, ingest, names, opened
 
 from rag.library import Library
 from rag.live_index import LiveIndexes
+from rag.records import Chunk, Document, ModelInfo
+from rag.store import Store
 
 FILES = {f"{n}.txt": f"The text of number {n}." for n in range(40)}
 
@@ -76,3 +79,27 @@ def test_what_another_process_took_away_is_let_go(library: Library, tmp_path: Pa
         elsewhere.delete_collection("d")
     indexes.prune()
     assert (indexes.model("c"), indexes.model("d")) == ("w" * 64, None)
+
+
+def test_an_index_of_more_vectors_than_are_read_at_once_has_them_all(tmp_path: Path) -> None:
+    n = 20_003
+    vectors = np.random.default_rng(7).normal(size=(n, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    document = Document("d" * 64, "long.txt", "txt", "x" * n)
+    store = Store(tmp_path / "library.db")
+    store.put_document(
+        "c",
+        document,
+        size_bytes=n,
+        chunks=[Chunk(document.id, at, at + 1, "x", 1) for at in range(n)],
+        vectors=vectors,
+        embedder=ModelInfo("a/model", "a" * 64, "none"),
+    )
+    index = LiveIndexes(store, tmp_path / "index").current("c", model="a" * 64, dim=8)
+    store_keys = store.chunk_keys("c")
+    store.close()
+    assert index is not None
+    assert np.array_equal(index.ids, store_keys)
+    assert [index.search(vectors[at], 1)[0][0] for at in (0, 9_999, 10_000, n - 1)] == [
+        store_keys[at] for at in (0, 9_999, 10_000, n - 1)
+    ]

@@ -11,7 +11,7 @@ from rag.errors import (
     PasswordNeededError,
     UnsupportedTypeError,
 )
-from rag.parse import Failed, Member, open_file
+from rag.parse import Failed, Member, open_file, parse
 from rag.parse.limits import MAX_MEMBERS, MAX_UNPACKED_BYTES
 
 # a.txt, which says "hello", in the old encryption of ZIP; the password is "secret".
@@ -91,6 +91,23 @@ def test_encryption_that_cannot_be_opened_says_so() -> None:
     data = patched(patched(LOCKED, CENTRAL, 10, b"\x63\0"), b"PK\x03\x04", 8, b"\x63\0")
     with pytest.raises(UnsupportedTypeError, match="encrypted with AES"):
         opened(data, "secret")
+
+
+def test_a_file_among_others_that_is_encrypted_so_asks_for_no_password() -> None:
+    data = package({"a.txt": "open", "b.txt": "hello"})
+    last = data.rfind(CENTRAL)
+    member, failed = opened(data[:last] + patched(data[last:], CENTRAL, 8, b"\1\0\x63\0"))
+    assert isinstance(failed, Failed)
+    assert (member, failed.reason) == (Member("a.zip/a.txt", b"open"), "unsupported")
+
+
+def test_a_document_with_encrypted_parts_asks_for_no_password() -> None:
+    mimetype = "application/vnd.oasis.opendocument.text"
+    data = package({"mimetype": mimetype, "content.xml": "<a/>"})
+    last = data.rfind(CENTRAL)
+    data = data[:last] + patched(data[last:], CENTRAL, 8, b"\1\0")
+    with pytest.raises(UnsupportedTypeError, match=r"a\.odt is encrypted in a way that no password opens"):
+        parse("a.odt", data)
 
 
 def test_a_packing_that_is_not_known_is_told() -> None:

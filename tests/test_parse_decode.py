@@ -2,7 +2,7 @@ import pytest
 
 from rag.errors import WrongTypeError
 from rag.parse import parse
-from rag.parse.decode import decode
+from rag.parse.decode import declared_encoding, decode
 
 GERMAN = "Die Straße führt über die Brücke, größer als alle anderen in der Stadt."
 RUSSIAN = "Все люди рождаются свободными и равными в своем достоинстве и правах."
@@ -76,3 +76,22 @@ def test_binary_data_is_refused() -> None:
 def test_the_encoding_and_the_guess_are_kept_with_the_document() -> None:
     document = parse("a.txt", GERMAN.encode("cp1252"))
     assert (document.encoding, document.notes) == ("cp1252", ("Read as cp1252, which is a guess.",))
+
+
+@pytest.mark.parametrize(
+    ("label", "encoding"),
+    [
+        ("UTF8", "utf-8"),
+        (" Latin1 ", "cp1252"),
+        ("us-ascii", "cp1252"),
+        ("windows-1251", "cp1251"),
+        ("iso-8859-15", "iso8859-15"),
+        ("cp99", None),
+        ("unicode_escape", None),
+        ("punycode", None),
+        ("base64", None),
+        ("", None),
+    ],
+)
+def test_a_declared_encoding_is_one_that_a_file_may_ask_for(label: str, encoding: str | None) -> None:
+    assert declared_encoding(label) == encoding

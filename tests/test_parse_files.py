@@ -32,7 +32,7 @@ OUTCOMES: dict[str, tuple[type, ...]] = {
     "": (Document, EmptyDocumentError, NoTextLayerError, PasswordNeededError),
     "opens": (Document, NoTextLayerError, PasswordNeededError),
     "password": (PasswordNeededError,),
-    "password-or-unsupported": (PasswordNeededError,),
+    "password-or-unsupported": (PasswordNeededError, UnsupportedTypeError),
     "no-text": (NoTextLayerError,),
     "empty": (EmptyDocumentError,),
     "damaged-or-recovered": (Document, DamagedDocumentError, NoTextLayerError),
@@ -42,6 +42,7 @@ UNSUPPORTED = ("chm", "doc", "fb2", "msg", "pages", "ppt", "xls")
 EXCEPTIONS = {
     "eng_spa_mult.doc": Document,  # by its content a Word document of today
     "fake-encrypted.eml": UnsupportedTypeError,  # no password of the file's opens it
+    "testODTEncrypted.odt": UnsupportedTypeError,  # of OpenDocument no password is taken
     "protect.xlsx": Document,  # encrypted with the password that Excel tries by itself
     "issue19484_1.pdf": DamagedDocumentError,  # opens, but without any page
 }

@@ -64,6 +64,8 @@ def test_attached_files_are_members_and_pictures_are_named_in_a_note() -> None:
         (b"Subject: =?utf-8?q?bro=ken?= =?nope?b?eA==?=\n\nbody", "bro=ken"),
         (b"From: @@@ <<>>,;\nDate: never\nSubject: x\n\nbody", "x\n\nFrom: @@@ <<>>,;\nDate: never\n\nbody"),
         (b"Subject: x\nContent-Type: text/plain; charset=nope\n\nna\xefve", "x\n\nnaïve"),
+        (b"Subject: =?unicode_escape?q?=5Cx41?=\n\nbody", "\\x41"),
+        (b"Subject: x\nContent-Type: text/plain; charset=unicode_escape\n\n\\x41", "x\n\n\\x41"),
         (b"Subject: x\nContent-Transfer-Encoding: base64\n\n!!!", "x"),
         (b"Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nbroken off", "x\n\nbroken off"),
         (b"Subject: x\nContent-Type: multipart/mixed\n\nno boundary", "x"),

@@ -1,7 +1,7 @@
 import pytest
 from packages import package
 
-from rag.errors import DamagedDocumentError, PasswordNeededError
+from rag.errors import DamagedDocumentError, UnsupportedTypeError
 from rag.parse import parse
 from rag.records import Document
 
@@ -106,7 +106,7 @@ def test_a_slide_is_a_page_under_its_title_with_its_notes() -> None:
 
 def test_an_encrypted_file_asks_for_a_copy_without_password() -> None:
     manifest = {"META-INF/manifest.xml": "<manifest:encryption-data/>", "content.xml": "\x00\x01"}
-    with pytest.raises(PasswordNeededError, match="save a copy without its password"):
+    with pytest.raises(UnsupportedTypeError, match="save a copy without its password"):
         parse("a.odt", package({"mimetype": MIMETYPE + "text", **manifest}))
 
 

@@ -17,6 +17,7 @@ from rag.errors import (
     NoTextLayerError,
     PasswordNeededError,
     TooManyPagesError,
+    UnsupportedTypeError,
     WrongTypeError,
 )
 from rag.parse.limits import MAX_PAGES
@@ -133,6 +134,23 @@ def test_a_scan_is_told_from_an_empty_file() -> None:
         read_pdf("scan.pdf", pdf_of("", ""))
 
 
+@pytest.mark.parametrize(
+    ("texts", "message"), [([""], "1 page, which is blank"), (["", " "], "2 pages, all of them blank")]
+)
+def test_blank_pages_are_no_scan(texts: list[str], message: str) -> None:
+    def page(text: str) -> Callable[[Canvas], object]:
+        return lambda canvas: text and canvas.drawString(72, 700, text)
+
+    with pytest.raises(NoTextLayerError, match=rf"^blank\.pdf has {message}\."):
+        read_pdf("blank.pdf", drawn(*map(page, texts)))
+
+
+def test_an_encryption_that_is_not_known_asks_for_no_password() -> None:
+    data = pdf_of("Hidden.", password="tiger").replace(b"/Filter /Standard", b"/Filter /Unheard0")
+    with pytest.raises(UnsupportedTypeError, match=r"^secret\.pdf is encrypted in a way that is not read"):
+        read_pdf("secret.pdf", data, "tiger")
+
+
 def test_an_encrypted_pdf_opens_with_its_password_alone() -> None:
     data = pdf_of("Hidden.", password="tiger")
     with pytest.raises(PasswordNeededError, match=r"^secret\.pdf is encrypted.* Give its password"):
@@ -188,7 +206,7 @@ def test_too_many_pages_are_refused() -> None:
         for _ in range(MAX_PAGES + 1):
             pdf.new_page(100, 100)
         pdf.save(buffer)
-    with pytest.raises(TooManyPagesError, match="has 5,001 pages; at most 5,000 are read"):
+    with pytest.raises(TooManyPagesError, match="has 5,001 pages, the limit is 5,000"):
         read_pdf("a.pdf", buffer.getvalue())
 
 

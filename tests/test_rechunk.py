@@ -121,7 +121,7 @@ def test_only_one_rebuilds_a_collection_at_a_time(library: Library) -> None:
     def also(done: int, _total: int) -> None:
         if not done:
             for act in (lambda: library.rechunk("c", SHORT), lambda: reembed(library, "c", "second/model")):
-                with pytest.raises(LibraryError, match="re-embedded or re-chunked already") as caught:
+                with pytest.raises(LibraryError, match="re-chunked or imported already") as caught:
                     act()
                 refusals.append(caught.value)
 

@@ -292,7 +292,10 @@ def test_a_second_run_at_the_same_collection_is_refused(library: Library) -> Non
             assert reembed(library, "beside", OTHER).chunks == 1
 
     assert reembed(library, "c", OTHER, again).changed
-    assert refusals == ["Collection 'c' is being re-embedded or re-chunked already. Wait until that is done."]
+    assert refusals == [
+        "Collection 'c' is being re-embedded, re-chunked or imported already. Wait until that is done, or "
+        "cancel it."
+    ]
 
 
 def test_a_run_that_fails_leaves_the_older_vectors_in_use_and_the_next_goes_on(
@@ -507,7 +510,7 @@ def test_a_process_killed_while_re_embedding_leaves_the_older_vectors_in_use(
     with reembed_elsewhere(tmp_path) as process:
         assert process.stdout
         assert [process.stdout.readline().strip() for _ in range(2)] == ["0", str(BLOCK)]
-        with pytest.raises(LibraryError, match="being re-embedded or re-chunked already"):
+        with pytest.raises(LibraryError, match="re-chunked or imported already"):
             reembed(library, "c", OTHER)
         process.send_signal(signal.SIGKILL)
         assert "changed" not in process.stdout.read()

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from files import text_file
+from hostile import children, wait_until
 from machine import make_reranker
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.errors import MissingModelError
 from rag.machine.memory import resident_bytes
+from rag.models.cache import EXPORT
 from rag.records import SearchResult
 from rag.rerank import Reranker
 from rag.service import Service, build
@@ -87,6 +89,15 @@ def test_questions_asked_meanwhile_are_all_answered(own_service: Service) -> Non
     assert [switch.reranker.id for switch in switching.result()] == [OTHER, DEFAULT_RERANKER]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at through /proc")
+def test_warming_up_begins_a_reader_that_does_not_outlive_the_service(tmp_path: Path) -> None:
+    before, made = set(children()), build(Settings(home=tmp_path, threads=1))
+    made.warm_up()
+    assert wait_until(lambda: len(set(children()) - before) == 1)
+    made.close()
+    assert set(children()) == before
+
+
 SWITCHES = """
 import json, sys
 from dataclasses import asdict, replace
@@ -133,7 +144,7 @@ def test_without_its_chosen_models_the_service_starts_with_the_defaults_and_ever
     made.library.ingest([text_file("a.txt", "Rome is the capital of Italy.")], collection="c")
     no_embedder, no_reranker = ask(made).notices
     assert f"{DEFAULT_RERANKER} stands in for BAAI/bge-reranker-v2-m3" in no_reranker
-    assert "python -m rag models export BAAI/bge-reranker-v2-m3" in no_reranker
+    assert f"{EXPORT} BAAI/bge-reranker-v2-m3" in no_reranker
     assert f"{DEFAULT_EMBEDDER} stands in for a/embedder" in no_embedder
     made.switch_reranker(DEFAULT_RERANKER)
     assert ask(made).notices == (no_embedder,)

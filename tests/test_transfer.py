@@ -24,7 +24,7 @@ from rag.records import Chunking, Judgment
 from rag.reembed import reembed
 from rag.service import open_library
 from rag.store import Store
-from rag.transfer import export_collection, import_collection
+from rag.transfer import export_collection, export_file, import_collection
 from rag.transfer_parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS
 
 BREAD = b"# Bread\n\nThe dough rests for ninety minutes under a cloth.\n\n# Oven\n\nIt is cleaned on Fridays."
@@ -386,6 +386,22 @@ def test_a_truncated_export_is_refused(filled: Library, cut: float) -> None:
     with pytest.raises(LibraryError, match="Export it again"):
         import_collection(filled, io.BytesIO(data[: int(len(data) * cut)]), "copy")
     assert filled.collections() == ("shelf",)
+
+
+def test_an_export_that_the_disk_has_no_room_for_is_said_and_leaves_no_file(
+    filled: Library, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    out, limits = tmp_path / "shelf.zip", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(LibraryError, match="cannot be written: File too large"):
+            export_file(filled, "shelf", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+    export_file(filled, "shelf", out)
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_an_export_does_not_go_on_with_another_collection(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """`collections`: list, make, rename, delete, export and import them."""
 
 import argparse
-import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
@@ -12,7 +10,7 @@ from rag.cli.common import add_json, as_json, settings_for
 from rag.errors import InputFileError
 from rag.library import Library
 from rag.service import open_embedders, open_library
-from rag.transfer import export_collection, import_collection
+from rag.transfer import export_file, import_collection
 from rag.wording import counted
 
 
@@ -100,16 +98,7 @@ def _delete(library: Library, args: argparse.Namespace) -> _Answer:
 def _export(library: Library, args: argparse.Namespace) -> _Answer:
     name = args.name
     out = args.out or Path(f"{name.replace('/', '_')}.zip")
-    # Beside its place, which it takes only when it is whole.
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            manifest = _exported(library, name, file)
-        partial.replace(out)
-    except OSError as exc:
-        raise InputFileError(out, f"it cannot be written: {exc.strerror or exc}.") from exc
-    finally:
-        partial.unlink(missing_ok=True)
+    manifest = _exported(library, name, out)
     said = (
         f"{out}: {counted(manifest['documents'], 'document')}, {counted(manifest['chunks'], 'chunk')}, "
         f"{counted(manifest['judgments'], 'judgment')}, {out.stat().st_size / 1e6:.1f} MB."
@@ -117,16 +106,14 @@ def _export(library: Library, args: argparse.Namespace) -> _Answer:
     return {"exported": name, "file": str(out), **manifest}, said
 
 
-def _exported(library: Library, name: str, file: IO[bytes]) -> dict[str, int]:
+def _exported(library: Library, name: str, out: Path) -> dict[str, int]:
     with tqdm(desc="export", unit=" documents") as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        manifest = export_collection(library, name, file, on_progress=show)
-    file.flush()
-    os.fsync(file.fileno())
+        manifest = export_file(library, name, out, on_progress=show)
     return {
         "documents": manifest.documents,
         "chunks": manifest.chunks,

@@ -102,6 +102,11 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Memb
         return Failed(
             name, TooLargeError.reason, f"{name} unpacks to {size // 10**6:,} MB, {limit}. Split it."
         )
+    if entry.flag_bits & _ENCRYPTED and entry.compress_type == _AES:
+        advice = "Unpack the archive with its password and add the file itself."
+        return Failed(
+            name, UnsupportedTypeError.reason, f"{name} is encrypted with AES, which is not read. {advice}"
+        )
     try:
         return Member(name, archive.read(entry))
     except NotImplementedError:

@@ -1,6 +1,7 @@
 """Turn the bytes of a text file into characters."""
 
 import codecs
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -28,6 +29,12 @@ _SAMPLE_CHARS = 2000
 # One broken character among so many sound ones does not make another encoding of UTF-8.
 _SOUND_PER_BROKEN = 4
 
+# Python knows codecs that no file may ask for, such as "unicode_escape" and "punycode".
+_DECLARABLE = re.compile(
+    r"(?:utf[-_]?8|us-ascii|ascii|latin|iso|windows|cp|koi8|mac|gb|big5|euc|shift|sjis|ks_c|tis)[\w.:-]{0,40}",
+    re.ASCII,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -49,6 +56,19 @@ class Decoded:
         lost = f"{self.lost:,} characters are not valid {self.encoding} and were replaced."
         one = f"1 character is not valid {self.encoding} and was replaced."
         return guess + ((lost if self.lost > 1 else one,) if self.lost else ())
+
+
+def declared_encoding(label: str) -> str | None:
+    """Return the encoding that a page or a mail calls `label`; None where it is none that one may ask for."""
+    label = label.strip().lower()
+    if not _DECLARABLE.fullmatch(label):
+        return None
+    try:
+        encoding = codecs.lookup(label).name
+    except LookupError:
+        return None
+    # As browsers do: what calls itself Latin-1 or ASCII was mostly written on Windows.
+    return "cp1252" if encoding in ("iso8859-1", "ascii") else encoding
 
 
 def is_text(data: bytes) -> bool:

@@ -1,12 +1,13 @@
 """Read HTML pages: what a visitor came to read, without the page's furniture."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.errors import DamagedDocumentError
 from rag.parse.blocks import Block, Content, join_blocks
-from rag.parse.decode import Decoded, decode
+from rag.parse.decode import Decoded, declared_encoding, decode
 from rag.parse.html_blocks import blocks_of
 
 if TYPE_CHECKING:
@@ -50,10 +51,6 @@ _DECLARATION = re.compile(
     rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
 _DECLARED_WITHIN = 4096
-# Python knows codecs that no page may ask for, such as "unicode_escape" and "punycode".
-_PAGE_ENCODING = re.compile(
-    r"(?:utf-?8|us-ascii|ascii|latin|iso|windows|cp|koi8|mac|gb|big5|euc|shift|sjis|ks_c|tis)[\w.:-]*"
-)
 
 
 def read_html(name: str, data: bytes, *, with_title: bool = True) -> Content:
@@ -128,15 +125,11 @@ def _depth(source: str) -> int:
 def _decode_page(name: str, data: bytes) -> Decoded:
     """Return a page's characters: UTF-8 if it is, else as the page declares, else by the best guess."""
     declared = _DECLARATION.search(data, 0, _DECLARED_WITHIN)
-    encoding = declared[1].decode("ascii").lower() if declared else ""
+    encoding = declared_encoding(declared[1].decode("ascii")) if declared else None
     # Pages saved anew are UTF-8 whatever they still declare. Only ASCII may be ISO-2022-JP as well.
-    if _PAGE_ENCODING.fullmatch(encoding) and (data.isascii() or not _is_utf8(data)):
-        try:
-            # As browsers do: what calls itself Latin-1 was written on Windows.
-            encoding = "cp1252" if encoding in ("iso-8859-1", "latin1", "us-ascii") else encoding
+    if encoding and (data.isascii() or not _is_utf8(data)):
+        with suppress(UnicodeError):
             return Decoded(data.decode(encoding), encoding)
-        except (LookupError, UnicodeError):
-            pass
     return decode(name, data)
 
 

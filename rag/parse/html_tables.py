@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rag.parse.tables import Merged, Row, write_table
+from rag.parse.tables import MAX_SPAN, Merged, Row, write_table
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 NOT_IN_DATA = "table, h1, h2, h3, h4, h5, h6, pre, article, section, main"
 SIDE_BY_SIDE = "td + td, td + th, th + td, th + th"
 
-_MAX_SPAN = 100
 _MAX_COLUMNS = 1000
 
 
@@ -71,4 +70,4 @@ def _placed(rows: Sequence[Sequence["LexborNode"]], text_of: Callable[["LexborNo
 
 def _span(cell: "LexborNode", name: str) -> int:
     value = cell.attributes.get(name) or ""
-    return min(max(int(value), 1), _MAX_SPAN) if value.isdecimal() and len(value) < 10 else 1
+    return min(max(int(value), 1), MAX_SPAN) if value.isdecimal() and len(value) < 10 else 1

@@ -1,6 +1,5 @@
 """Take a mail apart: its headers as a person reads them, its texts, and what is attached to it."""
 
-import codecs
 import mimetypes
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from email.message import Message
 
 from rag.errors import DamagedDocumentError
 from rag.parse.clean import clean
+from rag.parse.decode import declared_encoding
 
 # What the email package lets through when parts are not as the standards have them.
 MAIL_FAILURES = (ValueError, LookupError, TypeError, AttributeError, RecursionError, MessageError)
@@ -81,10 +81,7 @@ def part_bytes(part: Message) -> bytes:
 def charset_of(part: Message) -> str | None:
     """Return the encoding that a part says it is in, None where it says none that is known."""
     try:
-        charset = part.get_content_charset()
-        # As browsers do: what calls itself Latin-1 was mostly written on Windows.
-        charset = "cp1252" if charset in ("iso-8859-1", "latin1", "us-ascii") else charset
-        return codecs.lookup(charset).name if charset else None
+        return declared_encoding(part.get_content_charset() or "")
     except MAIL_FAILURES:
         return None
 
@@ -103,10 +100,11 @@ def _words(raw: str) -> str:
 def _word(word: bytes | str, charset: str | None) -> str:
     if isinstance(word, str):
         return word
+    # decode_header gives back as raw-unicode-escape what was not encoded.
+    encoding = declared_encoding(charset) if charset else "raw-unicode-escape"
     try:
-        # decode_header gives back as raw-unicode-escape what was not encoded.
-        return word.decode(charset or "raw-unicode-escape", "replace")
-    except (LookupError, ValueError):
+        return word.decode(encoding or "cp1252", "replace")
+    except ValueError:
         return word.decode("cp1252", "replace")
 
 

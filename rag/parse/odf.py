@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rag.errors import PasswordNeededError, TooLargeError, TooManyPagesError
+from rag.errors import TooLargeError, UnsupportedTypeError
 from rag.parse.blocks import Block, Content, join_blocks
-from rag.parse.limits import MAX_PAGES
 from rag.parse.odf_blocks import blocks_of, on_one_line, table_lines
-from rag.parse.paged import join_pages, named
+from rag.parse.paged import check_page_count, join_pages, named
 from rag.parse.xml_tree import attribute, parse_xml, tag
 from rag.parse.zips import damaged, open_package, read_part
 
@@ -24,7 +23,7 @@ def read_odt(name: str, data: bytes) -> Content:
     """Return paragraphs, headings, lists ("- item") and tables, as in write_table, in their order.
 
     Footnotes and text boxes follow the paragraph that they belong to. What tracked changes deleted, and
-    comments, are left out. Raises PasswordNeededError, TooLargeError or DamagedDocumentError.
+    comments, are left out. Raises UnsupportedTypeError (encrypted), TooLargeError or DamagedDocumentError.
     """
     return join_blocks(blocks_of(_body(name, data, "text")))
 
@@ -35,7 +34,7 @@ def read_ods(name: str, data: bytes) -> Content:
     Raises TooManyPagesError, and as `read_odt` does.
     """
     sheets = _body(name, data, "spreadsheet").findall("./{*}table")
-    _check_pages(name, len(sheets), "sheets")
+    check_page_count(name, len(sheets), "sheets")
     blocks: list[Block] = []
     for number, sheet in enumerate(sheets, start=1):
         if lines := table_lines(sheet):
@@ -50,7 +49,7 @@ def read_odp(name: str, data: bytes) -> Content:
     Speaker notes ("Notes: …") end a slide. Raises TooManyPagesError, and as `read_odt` does.
     """
     slides = _body(name, data, "presentation").findall("./{*}page")
-    _check_pages(name, len(slides), "slides")
+    check_page_count(name, len(slides), "slides")
     blocks = [block for number, slide in enumerate(slides, start=1) for block in _slide(slide, number)]
     hidden = [n for n, slide in enumerate(slides, start=1) if attribute(slide, "visibility") == "hidden"]
     notes = [f"Also read, though hidden: {named('slide', hidden)}."] if hidden else []
@@ -61,8 +60,9 @@ def _body(name: str, data: bytes, kind: str) -> "_Element":
     """Return what holds a document's text. Raises as `read_odt` does."""
     with open_package(name, data) as package:
         if _MANIFEST in package.namelist() and b"encryption-data" in read_part(name, package, _MANIFEST):
-            raise PasswordNeededError(
-                f"{name} is encrypted. Open it in LibreOffice, save a copy without its password and add that."
+            raise UnsupportedTypeError(
+                f"{name} is encrypted, and files of its kind are not read with a password. Open it in "
+                "LibreOffice, save a copy without its password and add that."
             )
         content = read_part(name, package, _CONTENT)
     if content.count(b"<") > _MAX_TAGS:
@@ -72,13 +72,6 @@ def _body(name: str, data: bytes, kind: str) -> "_Element":
     if body is None:
         raise damaged(name)
     return body
-
-
-def _check_pages(name: str, count: int, kind: str) -> None:
-    if count > MAX_PAGES:
-        raise TooManyPagesError(
-            f"{name} has {count:,} {kind}, the limit is {MAX_PAGES:,}. Split it and add the pieces."
-        )
 
 
 def _slide(slide: "_Element", number: int) -> Iterator[Block]:

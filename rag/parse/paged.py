@@ -1,4 +1,4 @@
-"""What documents made of slides or sheets have in common."""
+"""What documents made of pages, slides or sheets have in common."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

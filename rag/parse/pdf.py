@@ -1,13 +1,14 @@
 """Read the text layer of PDF files, page by page."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rag.errors import DamagedDocumentError, NoTextLayerError, TooManyPagesError
+from rag.errors import DamagedDocumentError, NoTextLayerError
 from rag.parse.blocks import Block, Content, join_blocks
-from rag.parse.limits import MAX_PAGES
+from rag.parse.paged import check_page_count
 from rag.parse.pdf_columns import reading_order
 from rag.parse.pdf_forms import read_annotations
 from rag.parse.pdf_headings import find_headings
@@ -19,7 +20,7 @@ from rag.parse.pdf_words import Box, Line, frame_of, read_lines
 from rag.records import Page
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument, PdfPage
 
 _NO_TEXT = "have no text ({}): they are scans or drawings"
 _NO_FRAME = Box(0, 0, 0, 0)
@@ -40,7 +41,8 @@ def read_pdf(name: str, data: bytes, password: str | None = None) -> Content:
 
     Lines that are printed on every page are kept once, page numbers left out. `notes` say so, and which
     pages could not be read, or are scans. Raises PasswordNeededError, NoTextLayerError (no page has text),
-    TooManyPagesError, WrongTypeError or DamagedDocumentError (no page is readable).
+    TooManyPagesError, UnsupportedTypeError (an unknown encryption), WrongTypeError or DamagedDocumentError
+    (no page is readable).
     """
     pages, outline = _read(name, data, password)
     unreadable = tuple(number for number, page in enumerate(pages, start=1) if page is None)
@@ -61,10 +63,7 @@ def read_pdf(name: str, data: bytes, password: str | None = None) -> Content:
         for block in _blocks(at + 1, lines, spans, page.annotations)
     )
     if not content.text:
-        raise NoTextLayerError(
-            f"{name} has {_pages(len(pages))} but no text layer: it is probably a scan. "
-            "Run OCR first (for example with OCRmyPDF) and add it again."
-        )
+        raise _no_text(name, pages)
     return replace(
         content,
         pages=_whole_pages(content.pages),
@@ -77,15 +76,11 @@ def read_pdf(name: str, data: bytes, password: str | None = None) -> Content:
 def _read(name: str, data: bytes, password: str | None) -> tuple[list[_RawPage | None], list[Entry]]:
     """Return each page, None for one that pdfium cannot load, and the outline."""
     with opened(name, data, password) as pdf:
-        if len(pdf) > MAX_PAGES:
-            raise TooManyPagesError(
-                f"{name} has {len(pdf):,} pages; at most {MAX_PAGES:,} are read. Split it and add the parts."
-            )
+        check_page_count(name, len(pdf), "pages")
         return [_read_page(pdf, index) for index in range(len(pdf))], read_outline(pdf)
 
 
 def _read_page(pdf: "PdfDocument", index: int) -> _RawPage | None:
-    import pypdfium2.raw as pdfium
     from pypdfium2 import PdfiumError
 
     with loaded_page(pdf, index) as page:
@@ -97,8 +92,32 @@ def _read_page(pdf: "PdfDocument", index: int) -> _RawPage | None:
             return None
         # The words have served: those of thousands of pages would take gigabytes.
         bare = tuple(replace(line, words=()) if line.words else line for line in lines)
-        is_drawn = pdfium.FPDFPage_CountObjects(page) > 0
+        is_drawn = bool(lines) or _shows_something(page)
         return _RawPage(bare, tuple(read_annotations(pdf, page)), frame_of(page), is_drawn)
+
+
+def _shows_something(page: "PdfPage") -> bool:
+    """Return whether there is more on a page than spaces, which word processors put on blank ones."""
+    import pypdfium2.raw as pdfium
+
+    objects = (pdfium.FPDFPage_GetObject(page, at) for at in range(pdfium.FPDFPage_CountObjects(page)))
+    kinds = {pdfium.FPDFPageObj_GetType(each) for each in objects}
+    if kinds - {pdfium.FPDF_PAGEOBJ_TEXT} or pdfium.FPDFPage_GetAnnotCount(page) > 0:
+        return True
+    with closing(page.get_textpage()) as text:
+        # Of letters that nothing translates into characters, their codes are returned.
+        return bool(text.get_text_range(errors="surrogatepass").strip())
+
+
+def _no_text(name: str, pages: Sequence[_RawPage | None]) -> NoTextLayerError:
+    count = _pages(len(pages))
+    if any(page is None or page.is_drawn for page in pages):
+        return NoTextLayerError(
+            f"{name} has {count} but no text layer: it is probably a scan. "
+            "Run OCR first (for example with OCRmyPDF) and add it again."
+        )
+    blank = "which is blank" if len(pages) == 1 else "all of them blank"
+    return NoTextLayerError(f"{name} has {count}, {blank}. Save or export it as a PDF again and add that.")
 
 
 def _blocks(

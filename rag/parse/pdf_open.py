@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rag.errors import DamagedDocumentError, DocumentError, PasswordNeededError, WrongTypeError
+from rag.errors import (
+    DamagedDocumentError,
+    DocumentError,
+    PasswordNeededError,
+    UnsupportedTypeError,
+    WrongTypeError,
+)
 from rag.parse.sniff import seeming_type
 
 if TYPE_CHECKING:
@@ -27,7 +33,8 @@ _ANEW = "Save or export it as a PDF again and add that."
 def opened(name: str, data: bytes, password: str | None = None) -> "Iterator[PdfDocument]":
     """Open a PDF for the body, which has pdfium to itself.
 
-    Raises PasswordNeededError, WrongTypeError or DamagedDocumentError, each with `name` in its message.
+    Raises PasswordNeededError, UnsupportedTypeError (an unknown encryption), WrongTypeError or
+    DamagedDocumentError, each with `name` in its message.
     """
     # Imported here, like every third-party parser: the server should start before it is needed.
     from pypdfium2 import PdfDocument, PdfiumError
@@ -98,8 +105,9 @@ def _failure(name: str, data: bytes, code: int, password: str | None) -> Documen
     if code == _PASSWORD:
         return PasswordNeededError(f"{name} did not open with the password given. Give its right password.")
     if code == _SECURITY:
-        return PasswordNeededError(
-            f"{name} is encrypted in a way that is not read here. Save a copy without a password; add that."
+        return UnsupportedTypeError(
+            f"{name} is encrypted in a way that is not read here, with or without its password. Save a copy "
+            "without its password and add that."
         )
     what = seeming_type(data)
     if what == "a PDF":

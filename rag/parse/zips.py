@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from io import BytesIO
 
-from rag.errors import DamagedDocumentError, PasswordNeededError, TooLargeError
+from rag.errors import DamagedDocumentError, TooLargeError, UnsupportedTypeError
 from rag.parse.limits import MAX_MEMBERS, MAX_PART_BYTES
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -53,12 +53,16 @@ def open_package(name: str, data: bytes) -> zipfile.ZipFile:
 def read_part(name: str, package: zipfile.ZipFile, part: str) -> bytes:
     """Return the bytes of one part of the document `name`.
 
-    Raises TooLargeError, PasswordNeededError, or DamagedDocumentError where it is missing or broken.
+    Raises TooLargeError, UnsupportedTypeError for an encrypted one, or DamagedDocumentError where it is
+    missing or broken.
     """
     try:
         entry = package.getinfo(part)
         if entry.flag_bits & 1:
-            raise PasswordNeededError(f"{name} is encrypted. Save a copy without its password and add that.")
+            raise UnsupportedTypeError(
+                f"{name} is encrypted in a way that no password opens here. Save a copy without its password "
+                "and add that."
+            )
         # The size that a package declares can be relied on: zipfile reads no further.
         if entry.file_size > MAX_PART_BYTES:
             raise TooLargeError(

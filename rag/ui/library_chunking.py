@@ -16,12 +16,12 @@ from rag.wording import counted, duration
 def pending(service: Service, collection: str, found: Sequence[DocumentInfo]) -> None:
     """Where some documents still have chunks of another size than the collection's, offer to go on."""
     wanted = service.library.chunking(collection)
-    former = [document for document in found if document.chunking != wanted]
+    former = service.library.chunking_pending(collection)
     if former and not _busy(service, collection):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="pending_chunks"):
             st.text(
-                f"{len(former):,} of {counted(len(found), 'document')} "
-                f"{'has' if len(former) == 1 else 'have'} chunks of the former size. "
+                f"{former:,} of {counted(len(found), 'document')} "
+                f"{'has' if former == 1 else 'have'} chunks of the former size. "
                 f"Those of the others have about {wanted.target} tokens, {wanted.overlap} of overlap."
             )
             st.button("Continue", key="continue_chunks", on_click=_start, args=(service, collection, wanted))

@@ -1,6 +1,6 @@
 """Export the collection as one file, and import one."""
 
-import os
+import shutil
 import tempfile
 import weakref
 from pathlib import Path
@@ -12,21 +12,23 @@ from rag.errors import RagError
 from rag.ingest_jobs import start_import
 from rag.names import MAX_COLLECTION_CHARS
 from rag.service import Service
-from rag.transfer import export_collection, needs_embedding
+from rag.transfer import export_file, needs_embedding
 from rag.transfer_file import ExportFile
 from rag.ui import components, state
 from rag.wording import bytes_in_words, counted
 
 
 class ExportedFile:
-    """A collection in a temporary file, which goes with the session that holds this."""
+    """A collection in a temporary file, which goes with the session that holds this.
+
+    Raises LibraryError where there is no room for it.
+    """
 
     def __init__(self, service: Service, collection: str) -> None:
-        descriptor, name = tempfile.mkstemp(prefix="reranklens-", suffix=".zip")
-        self.path = Path(name)
-        weakref.finalize(self, self.path.unlink, missing_ok=True)
-        with os.fdopen(descriptor, "wb") as file:
-            export_collection(service.library, collection, file)
+        folder = Path(tempfile.mkdtemp(prefix="reranklens-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.path = folder / "export.zip"
+        export_file(service.library, collection, self.path)
 
 
 def export_and_import(service: Service, collection: str, *, has_documents: bool) -> None:
