@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rag.amounts import bytes_in_words, counted
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings, usable_cores
 from rag.errors import ModelError
 from rag.gate import slots_for
@@ -25,7 +26,6 @@ from rag.machine.temporary import temporary_finding
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
 from rag.remote.peer import Peer
-from rag.wording import bytes_in_words, counted
 
 try:
     from rag.stored import stored_findings

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
+from rag.amounts import counted, duration
 from rag.errors import RagError
 from rag.ingest import SourceFile
 from rag.jobs import Job, JobKey, Report
@@ -14,7 +15,6 @@ from rag.names import check_collection_name, file_name
 from rag.records import Chunking, FileOutcome
 from rag.service import Service
 from rag.transfer import import_collection
-from rag.wording import counted, duration
 
 _log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.amounts import bytes_in_words, counted
 from rag.database import Database
 from rag.document_check import contradictions
 from rag.errors import LibraryError
@@ -20,7 +21,6 @@ from rag.journal import Journal
 from rag.live_index import index_file
 from rag.machine.findings import Finding
 from rag.vector_check import BLOCK, wrong_vectors
-from rag.wording import bytes_in_words, counted
 
 TOPIC = "library check"
 ROOM_BYTES = 500_000_000

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rag.amounts import bytes_in_words, counted, duration
 from rag.errors import RagError
 from rag.jobs import Job, JobKey, Report
 from rag.models import turns
@@ -12,7 +13,7 @@ from rag.models.once import Exported, ExportRequest, export
 from rag.models.progress import Progress
 from rag.reembed import reembed
 from rag.service import RerankerSwitch, Service
-from rag.wording import bytes_in_words, counted, duration, progress_in_words
+from rag.wording import progress_in_words
 
 _log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
+from rag.amounts import counted
 from rag.chunk import split
 from rag.embed import Embedder, embed_in_blocks
 from rag.errors import NotFoundError
 from rag.records import Chunk, Chunking, Document
 from rag.store import Store
-from rag.wording import counted
 
 OnProgress = Callable[[int, int], None]  # (documents done, documents in all)
 Cancelled = Callable[[], bool]

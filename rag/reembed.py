@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.amounts import counted
 from rag.embed import Embedder
 from rag.errors import LibraryError
 from rag.library import Library
 from rag.machine.memory import give_memory_back
 from rag.records import ModelInfo
-from rag.wording import counted
 
 BLOCK = 16  # chunks a transaction: what a kill can cost
 

@@ -3,11 +3,11 @@
 from contextlib import closing
 from pathlib import Path
 
+from rag.amounts import counted
 from rag.errors import LibraryError, ModelError
 from rag.machine.findings import Finding
 from rag.models.cache import locate
 from rag.store import CollectionState, Store
-from rag.wording import counted
 
 LIBRARY = "library"
 

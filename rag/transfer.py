@@ -8,6 +8,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.amounts import counted
 from rag.embed import Embedder, embed_in_blocks
 from rag.errors import LibraryError
 from rag.library import Library
@@ -16,7 +17,6 @@ from rag.records import Chunk
 from rag.transfer_file import ExportFile, Reader
 from rag.transfer_out import OnProgress, export_collection, export_file
 from rag.transfer_parts import spoilt
-from rag.wording import counted
 
 __all__ = [
     "ImportOutcome",

@@ -5,8 +5,8 @@ from itertools import islice
 
 import numpy as np
 
+from rag.amounts import counted
 from rag.database import Database, Row
-from rag.wording import counted
 
 BLOCK = 2048  # vectors in memory at a time
 _TOLERANCE = 1e-3

@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.amounts import bytes_in_words as bytes_in_words
-from rag.amounts import counted as counted
-from rag.amounts import duration as duration
-from rag.amounts import milliseconds as milliseconds
+from rag.amounts import counted, duration
 from rag.models.manifest import Manifest
 from rag.models.progress import Progress
 from rag.records import ModelInfo, RerankedHit, SearchResult, StageTime

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from rag.amounts import counted
 from rag.cli.common import add_json, as_json, settings_for
 from rag.errors import InputFileError
 from rag.library import Library
 from rag.service import open_embedders, open_library
 from rag.transfer import export_file, import_collection
-from rag.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

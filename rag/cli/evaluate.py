@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from rag.amounts import milliseconds
 from rag.cli.common import add_json, add_stages, depth, is_remote, settings_for
 from rag.config import RERANKER_NONE, Settings
 from rag.embed import Embedder
@@ -14,7 +15,6 @@ from rag.eval_report import EvalOptions, EvalReport, report_json
 from rag.evaluate import evaluate, state_name
 from rag.models.load import load
 from rag.scorers import scorer
-from rag.wording import milliseconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from rag.amounts import counted
 from rag.cli.common import add_collection, add_json, as_json, settings_for
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.names import file_name
 from rag.records import FileOutcome
 from rag.service import open_embedders, open_library
-from rag.wording import counted
 
 _INTERRUPTED = 130
 _SHOWN = 10  # files by name

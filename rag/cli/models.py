@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
+from rag.amounts import bytes_in_words, duration
 from rag.cli.common import add_json, as_json
 from rag.config import Settings
 from rag.errors import CorruptModelError, ModelError, RagError
@@ -15,7 +16,7 @@ from rag.models.cache import InstalledModel, check, find, installed
 from rag.models.catalog import CATALOG, CatalogEntry
 from rag.models.once import Exported, ExportRequest, export
 from rag.models.progress import Progress
-from rag.wording import bytes_in_words, duration, keeping, parity_in_words, progress_in_words
+from rag.wording import keeping, parity_in_words, progress_in_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,13 @@ import argparse
 
 from msgspec import to_builtins
 
+from rag.amounts import milliseconds
 from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
 from rag.config import reranker_choice
 from rag.records import Hit, RerankedHit, SearchResult
 from rag.service import build
-from rag.wording import milliseconds, place, stage_counts, stage_marks, summary
+from rag.wording import place, stage_counts, stage_marks, summary
 
 _TEXT_CHARS = 60
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from textwrap import fill
 from urllib.parse import urlsplit
 
+from rag.amounts import milliseconds
 from rag.cli.common import add_json, as_json
 from rag.config import Settings
 from rag.verify.visit import Check, Plan, verify
-from rag.wording import milliseconds
 
 _WIDTH = 110
 _INDENT = " " * 9

@@ -8,13 +8,14 @@ from typing import cast
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from rag.amounts import counted
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import BusyError
 from rag.pipeline import Pipeline
 from rag.service import Service
 from rag.timing import Pulse
 from rag.ui import state
-from rag.wording import busy, counted, reranker_label, underway
+from rag.wording import busy, reranker_label, underway
 
 _TICK_S = 0.1
 

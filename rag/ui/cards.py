@@ -5,15 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from rag.amounts import counted, milliseconds
 from rag.records import Hit, Passage, RerankedHit, SearchResult, StageTime
 from rag.ui.passage_html import differences, folded_text, highlighted, marker, page_image, source
 from rag.wording import (
     Movement,
     after_reranking,
     after_retrieval,
-    counted,
     is_remote,
-    milliseconds,
     named,
     stage_counts,
     stage_marks,

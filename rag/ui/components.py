@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from rag.amounts import counted
 from rag.errors import RagError
 from rag.records import DocumentInfo, SearchResult
 from rag.ui import cards
-from rag.wording import counted
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from rag.amounts import bytes_in_words, counted
 from rag.ingest_jobs import outcomes_in_words
 from rag.jobs import Job
 from rag.language_names import language_name
 from rag.records import Chunk, Document, DocumentInfo, FileOutcome, Page
-from rag.wording import bytes_in_words, counted, place, unit
+from rag.wording import place, unit
 
 _MOST_OUTCOMES = 300  # in one list
 _RECENT, _NEXT = 5, 5  # files beside the one underway

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from rag.amounts import counted, duration
 from rag.chunk import TARGETS
 from rag.errors import RagError
 from rag.ingest_jobs import measured_rate, start_rechunk
 from rag.records import Chunk, Chunking, DocumentInfo
 from rag.service import Service
 from rag.ui import components, library_preview, state
-from rag.wording import counted, duration
 
 
 def pending(service: Service, collection: str, found: Sequence[DocumentInfo]) -> None:

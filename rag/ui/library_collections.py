@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from rag.amounts import counted
 from rag.config import DEFAULT_COLLECTION
 from rag.errors import RagError
 from rag.languages import language_notices
@@ -12,7 +13,6 @@ from rag.records import DocumentInfo, ModelInfo
 from rag.service import Service
 from rag.ui import components, library_cards, state
 from rag.ui.library_table import totals
-from rag.wording import counted
 
 
 def choice(service: Service, names: Sequence[str], collection: str) -> None:

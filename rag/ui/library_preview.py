@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from rag.amounts import counted
 from rag.errors import NotFoundError, RagError
 from rag.records import Chunk, Document, DocumentInfo
 from rag.service import Service
 from rag.ui import components, library_cards, state
-from rag.wording import counted
 
 _CHUNKS_A_PAGE = 20
 _PAGE_WIDTH = 1000  # pixels

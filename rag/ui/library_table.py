@@ -6,13 +6,13 @@ from hashlib import sha256
 
 import streamlit as st
 
+from rag.amounts import counted
 from rag.errors import LibraryError, NotFoundError
 from rag.language_names import language_name
 from rag.records import DeletedInfo, DocumentInfo
 from rag.service import Service
 from rag.trash import KEPT
 from rag.ui import components, state
-from rag.wording import counted
 
 _FEW = 4  # documents: they need no search box
 

@@ -8,6 +8,7 @@ from typing import IO
 
 import streamlit as st
 
+from rag.amounts import bytes_in_words, counted
 from rag.errors import RagError
 from rag.ingest_jobs import start_import
 from rag.names import MAX_COLLECTION_CHARS
@@ -15,7 +16,6 @@ from rag.service import Service
 from rag.transfer import export_file, needs_embedding
 from rag.transfer_file import ExportFile
 from rag.ui import components, state
-from rag.wording import bytes_in_words, counted
 
 
 class ExportedFile:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 
+from rag.amounts import bytes_in_words, duration
 from rag.config import RemoteSettings
 from rag.jobs import Job, Report
 from rag.machine.places import Place
@@ -12,7 +13,7 @@ from rag.models.catalog import CatalogEntry, Preset
 from rag.models.manifest import FORMS
 from rag.records import ModelInfo
 from rag.service import Loaded
-from rag.wording import bytes_in_words, duration, named, parity_in_words
+from rag.wording import named, parity_in_words
 
 TASKS = {"rerank": "Reranker", "embed": "Embedder"}
 LANGUAGES = {

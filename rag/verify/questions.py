@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from rag.amounts import counted
 from rag.verify.promises import Model, QueryAnswer, broken_promise
 from rag.verify.server import Answered, RunningServer, UnusableAnswerError
-from rag.wording import counted
 
 LONGEST_PAUSE_S = 5.0
 _TOP_K = 10

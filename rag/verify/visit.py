@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from rag.amounts import counted, milliseconds
 from rag.config import DEFAULT_COLLECTION
 from rag.verify.guest import Guest
 from rag.verify.promises import (
@@ -20,7 +21,6 @@ from rag.verify.promises import (
 )
 from rag.verify.questions import Asked, ask, cached, in_words, made_up_questions, scored_by_another, twice
 from rag.verify.server import Files, RunningServer, UnusableAnswerError
-from rag.wording import counted, milliseconds
 
 LATER_QUESTIONS = 10
 _DETAIL_CHARS = 600

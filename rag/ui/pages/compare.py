@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
+from rag.amounts import counted
 from rag.errors import BusyError, RagError
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.timing import Stopwatch
 from rag.ui import asking, components, library_collections, library_uploads, resources, state
 from rag.ui.shelf import why_unsearchable
-from rag.wording import counted
 
 with components.problems_shown():
     service = resources.get_service()
