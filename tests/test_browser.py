@@ -153,6 +153,7 @@ def open_collection(page: "Page", name: str) -> None:
     box = page.get_by_role("combobox", name="Collection")
     box.fill(name)
     box.press("Enter")
+    page.wait_for_timeout(1000)  # what is dropped into the uploader of the collection before is lost with it
     settle(page)
 
 
@@ -174,7 +175,7 @@ def upload(page: "Page", *files: tuple[str, bytes]) -> None:
     payload: Any = [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(payload)
     outcome = page.get_by_test_id("stMain").get_by_label("Files", exact=True).locator("li")
-    outcome.filter(has_text=files[-1][0]).first.wait_for(state="attached", timeout=30_000)
+    outcome.filter(has_text=files[-1][0]).first.wait_for(state="attached", timeout=90_000)
     page.wait_for_timeout(500)  # what opens or closes does so smoothly
 
 

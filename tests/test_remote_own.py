@@ -86,6 +86,7 @@ def test_the_preferred_remote_reranker_orders_the_hits(service: Service, base_ur
         "network",
         "server",
         "sort",
+        "duplicates",
     ]
     assert there.total_s >= sum(stage.seconds for stage in there.stages)
     assert there.notices == ()
