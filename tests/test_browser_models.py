@@ -96,9 +96,12 @@ def compare(browser: "Browser", base_url: str) -> "Iterator[Page]":
         box = page.get_by_role("combobox", name="Collection")
         box.fill("Shelf of the models")
         box.press("Enter")
+        page.wait_for_timeout(1000)  # what is dropped into the uploader before goes to the other collection
         settle(page)
         files: Any = [{"name": name, "mimeType": "", "buffer": text.encode()} for name, text in FILES.items()]
         page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(files)
+        added = page.get_by_text(f"{len(FILES)} of {len(FILES)} files added").first
+        added.wait_for(state="attached", timeout=90_000)
         expect(page.get_by_role("textbox", name="Question")).to_be_visible()
         settle(page)
         yield page
