@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from rag.child import Child, GoneError
-from rag.errors import BusyError, DamagedDocumentError, DocumentError, TookTooLongError, TooLargeError
+from rag.errors import DamagedDocumentError, DocumentError, TookTooLongError, TooLargeError
 from rag.parse.blocks import Failed, Member
 from rag.parse.wire import (
     OUT_OF_MEMORY,
@@ -27,7 +27,6 @@ from rag.records import Document, Reason
 _log = logging.getLogger(__name__)
 
 IDLE_S = 60.0
-MOST_WAITING = 16  # for images of pages
 _PAGE_S = 15.0
 _START_S = 10.0  # that one which is about to begin is waited for at the end
 _ERROR_TYPES: tuple[type[DocumentError], ...] = (DocumentError, *DocumentError.__subclasses__())
@@ -48,8 +47,6 @@ class Parsers:
         self._workers = workers
         self._idle_s = idle_s
         self._turns = threading.Semaphore(workers)
-        self._one_page = threading.Lock()
-        self._pages = 0
         self._lock = threading.Lock()
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
@@ -98,10 +95,10 @@ class Parsers:
     def page_image(self, data: bytes, page: int, *, marks: Sequence[str], width: int) -> bytes:
         """Return page `page` of a PDF file as a PNG, the texts `marks` highlighted; pages count from 1.
 
-        Raises a DocumentError, and BusyError where too many wait for theirs.
+        It waits for no file that is read: somebody is waiting for it. Raises a DocumentError.
         """
         name, seconds = f"Page {page}", min(_PAGE_S, self._timeout_s)
-        with self._page_turn(), self._child(name) as child, self._explained(name, seconds):
+        with self._child(name) as child, self._explained(name, seconds):
             child.renew(seconds)
             child.ask(DrawPage(page, tuple(marks), width), data)
             drawn, image = _hear(name, child)
@@ -131,21 +128,6 @@ class Parsers:
             _log.warning("%s", exc)
         finally:
             self._starting = None
-
-    @contextmanager
-    def _page_turn(self) -> Iterator[None]:
-        """Let one image at a time be drawn, beside what files are read: somebody is waiting for it."""
-        with self._lock:
-            if self._pages >= MOST_WAITING:
-                message = f"{self._pages} images of pages are waited for. Try again in a few seconds."
-                raise BusyError(message, retry_after_s=5)
-            self._pages += 1
-        try:
-            with self._one_page:
-                yield
-        finally:
-            with self._lock:
-                self._pages -= 1
 
     @contextmanager
     def _child(self, name: str, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Child]:

@@ -26,6 +26,7 @@ from rag.models.cache import find
 from rag.models.load import load
 from rag.models.manifest import Task
 from rag.models.session import OnnxModel
+from rag.page_images import PageImages
 from rag.pipeline import Pipeline
 from rag.records import ModelInfo
 from rag.remote.reranker import RemoteReranker
@@ -81,7 +82,11 @@ class Service:
     loaded: Loaded
     instruments: Instruments = field(repr=False)
     jobs: Jobs = field(default_factory=Jobs, init=False, repr=False)
+    page_images: PageImages = field(init=False, repr=False)
     _switching: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.page_images = PageImages(self.library)
 
     @property
     def embedder(self) -> Embedder:

@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from rag.api.http import Access
-from rag.api.pages import Images
 from rag.api.routes import api_routes
 from rag.errors import BusyError, NotFoundError
 from rag.ingest import SourceFile
+from rag.page_images import PageImages
 from rag.page_links import PageLink, address
 from rag.records import FileOutcome
 from rag.service import Service
@@ -154,33 +154,33 @@ def test_a_signature_opens_no_other_route(closed: TestClient, link: PageLink) ->
 
 def test_no_more_images_are_kept_than_there_is_room_for(service: Service, link: PageLink) -> None:
     one, other = link, replace(link, page=3)
-    size = len(Images().image(one, 300, service))
-    images = Images(most_bytes=size + 1)
-    first = images.image(one, 300, service)
-    assert images.image(one, 300, service) is first
-    images.image(other, 300, service)
-    assert images.image(one, 300, service) is not first
+    size = len(PageImages(service.library).image(one, 300))
+    images = PageImages(service.library, most_bytes=size + 1)
+    first = images.image(one, 300)
+    assert images.image(one, 300) is first
+    images.image(other, 300)
+    assert images.image(one, 300) is not first
 
 
 def test_an_image_is_kept_but_not_longer_than_its_document(service: Service, link: PageLink) -> None:
     (outcome,) = service.library.ingest(
         [SourceFile("again.pdf", PDF.stat().st_size, PDF.read_bytes)], collection="pages kept"
     )
-    images, here = Images(), replace(link, collection="pages kept")
-    first = images.image(here, 300, service)
-    assert images.image(here, 300, service) is first
+    images, here = PageImages(service.library), replace(link, collection="pages kept")
+    first = images.image(here, 300)
+    assert images.image(here, 300) is first
     service.library.delete(str(outcome.document_id), collection="pages kept")
     with pytest.raises(NotFoundError, match="holds no document"):
-        images.image(here, 300, service)
+        images.image(here, 300)
 
 
 def test_who_finds_no_place_in_the_queue_is_refused(service: Service, link: PageLink) -> None:
-    images, together = Images(queue=1), threading.Barrier(8)
+    images, together = PageImages(service.library, queue=1), threading.Barrier(8)
 
     def ask(width: int) -> str:
         together.wait(30)
         try:
-            return str(bool(images.image(link, width, service)))
+            return str(bool(images.image(link, width)))
         except BusyError as exc:
             return str(exc)
 

@@ -49,6 +49,7 @@ LAYERS = (
         "rag.pipeline",
         "rag.inquiry",
         "rag.library",
+        "rag.page_images",
         "rag.ingest",
         "rag.ingest_run",
         "rag.intake",

@@ -12,8 +12,9 @@ from starlette.requests import Request
 
 from rag.api.body import Take, read_body
 from rag.api.errors import AbandonedError, RefusedError, shutting_down
-from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_IMAGES_WAITING, MAX_UPLOADS
+from rag.api.limits import MAX_BYTES_IN_FLIGHT, MAX_UPLOADS
 from rag.machine.memory import give_memory_back
+from rag.page_images import MOST_WAITING
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
@@ -38,7 +39,7 @@ class Desk:
         # As many uploads at once as may be, and room for those who list and delete.
         self._library_limiter = anyio.CapacityLimiter(2 * MAX_UPLOADS)
         # As many images as may wait for each other, and room to refuse the others.
-        self._image_limiter = anyio.CapacityLimiter(1 + MAX_IMAGES_WAITING + _SPARE_THREADS)
+        self._image_limiter = anyio.CapacityLimiter(1 + MOST_WAITING + _SPARE_THREADS)
         self._uploads = 0
         self._bytes_in_flight = 0
 

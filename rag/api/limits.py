@@ -19,7 +19,6 @@ MAX_UPLOADS = 4  # requests at once; each has its files on disk meanwhile
 UPLOAD_BODY_FILES = 4  # an upload's body may be as large as this many of the largest files
 IMAGE_WIDTHS = (100, 2_000)  # pixels of a page
 DEFAULT_IMAGE_WIDTH = 900
-MAX_IMAGES_WAITING = 15  # for the one that is drawn
 MAX_OFFSET = MAX_DOCUMENT_CHARS  # no passage can end later
 
 LIMITS = {

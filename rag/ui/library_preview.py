@@ -6,6 +6,7 @@ import streamlit as st
 
 from rag.amounts import counted
 from rag.errors import NotFoundError, RagError
+from rag.page_links import PageLink
 from rag.records import Chunk, Document, DocumentInfo
 from rag.service import Service
 from rag.ui import components, library_cards, state
@@ -65,11 +66,7 @@ def _page(service: Service, collection: str, info: DocumentInfo, first: int) -> 
         f"Page (1 to {most:,})", 1, most, min(first, most), key=f"page of {info.id} from {first}"
     )
     try:
-        original = service.library.original(collection, info.id)
-        if original is None:
-            st.text("The file itself is not kept any more.")
-            return
-        image = service.library.parsers.page_image(original, number, marks=(), width=_PAGE_WIDTH)
+        image = service.page_images.image(PageLink(collection, info.id, number), _PAGE_WIDTH)
     except RagError as exc:
         components.problem(str(exc))
         return
