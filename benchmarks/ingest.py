@@ -23,9 +23,9 @@ from benchmarks.ingest_peers import Embed, Vectors, peers
 from benchmarks.pages import PAGE_WORDS, MixedFile, mix
 from benchmarks.watching import cores, cpu_s, watched
 from rag.config import Settings
-from rag.embedders import Embedders
 from rag.ingest import SourceFile
 from rag.library import Library
+from rag.library.embedders import Embedders
 from rag.service import open_embedders, open_library
 
 ROUNDS, PAGES, CORES = 3, 1000, 2

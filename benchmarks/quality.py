@@ -12,8 +12,8 @@ from pathlib import Path
 from rag.beir import read_beir
 from rag.config import Settings
 from rag.embed import Embedder
-from rag.eval_report import EvalOptions
-from rag.evaluate import evaluate
+from rag.evaluation.evaluate import evaluate
+from rag.evaluation.summary import EvalOptions
 from rag.metrics import mean_metrics
 from rag.rerank import Reranker
 from rag.service import load_model

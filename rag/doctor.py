@@ -28,7 +28,7 @@ from rag.models.manifest import Task
 from rag.remote.peer import Peer
 
 try:
-    from rag.stored import stored_findings
+    from rag.library.stored import stored_findings
 except ImportError:  # numpy is missing, as the packages' findings say
 
     def stored_findings(path: Path, model_cache: Path) -> tuple[Finding, ...]:

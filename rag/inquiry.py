@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from rag.duplicates import mark_duplicates
 from rag.gate import Gate
 from rag.languages import language_notices
+from rag.library.searching import Searcher
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit, Scored, SearchResult
-from rag.searching import Searcher
 from rag.timing import Pulse, Stopwatch
 from rag.wording import question_cut
 

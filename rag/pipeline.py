@@ -10,12 +10,12 @@ from rag.errors import QueryError, RemoteError
 from rag.gate import Gate
 from rag.inquiry import Inquiry
 from rag.library import Library
+from rag.library.searching import Searcher
 from rag.models.manifest import Task
 from rag.question import checked_query
 from rag.records import Hit, RerankedHit, Scored, SearchResult, StageTime
 from rag.rerank import Reranker, Scorer
 from rag.retrieve import retrieve
-from rag.searching import Searcher
 from rag.timing import Pulse, Stopwatch
 from rag.wording import fell_back
 

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import cast
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_MODEL_CACHE, DEFAULT_RERANKER, Settings
-from rag.contain import Parsers
 from rag.embed import Embedder
-from rag.embedders import Embedders
 from rag.errors import LibraryError, ModelError
 from rag.gate import slots_for
 from rag.instruments import Gauge, Instruments
 from rag.jobs import Jobs
 from rag.library import Library
+from rag.library.embedders import Embedders
 from rag.machine.memory import give_memory_back, resident_bytes
 from rag.machine.temporary import use_folder
 from rag.models.cache import find
@@ -27,6 +26,7 @@ from rag.models.load import load
 from rag.models.manifest import Task
 from rag.models.session import OnnxModel
 from rag.page_images import PageImages
+from rag.parse.contain import Parsers
 from rag.pipeline import Pipeline
 from rag.records import ModelInfo
 from rag.remote.reranker import RemoteReranker

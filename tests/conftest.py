@@ -12,8 +12,8 @@ from servers import ROOT, environment, serving
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
-from rag.embedders import Embedders
 from rag.library import Library
+from rag.library.embedders import Embedders
 from rag.rerank import Reranker
 from rag.service import Service, build, load_model, open_library
 

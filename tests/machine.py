@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.embed import Embedder
-from rag.embedders import Embedders
 from rag.errors import MissingModelError
+from rag.library.embedders import Embedders
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import FileFacts, Manifest, Parity, Task, write
 from rag.models.naming import folder_name

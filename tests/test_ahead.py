@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rag.ahead import Ahead, ClosedError
+from rag.ingest.ahead import Ahead, ClosedError
 
 
 def test_things_come_in_order_and_a_taker_does_not_wait_for_ever() -> None:

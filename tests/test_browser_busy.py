@@ -10,7 +10,7 @@ import pytest
 from servers import environment, serving
 
 from rag.config import Settings
-from rag.embedders import Embedders
+from rag.library.embedders import Embedders
 from rag.samples import SAMPLE_COLLECTION, sample_files
 from rag.service import open_library
 

@@ -10,8 +10,8 @@ from files import text_file
 from servers import ROOT, environment, serving
 
 from rag.config import Settings
-from rag.embedders import Embedders
 from rag.ingest import SourceFile
+from rag.library.embedders import Embedders
 from rag.service import open_library
 
 if TYPE_CHECKING:

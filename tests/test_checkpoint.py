@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.checkpoint import FinishedQuery, QueryLines, VectorRows, claim
 from rag.errors import InputFileError
+from rag.evaluation.checkpoint import FinishedQuery, QueryLines, VectorRows, claim
 from rag.trec import Ranked
 
 DIM = 3

@@ -15,7 +15,6 @@ import pytest
 from hostile import archive, children, docx, is_running, wait_until
 from msgspec import MsgspecError
 
-from rag.contain import Parsers
 from rag.errors import (
     DamagedDocumentError,
     DocumentError,
@@ -26,6 +25,7 @@ from rag.errors import (
 )
 from rag.parse import open_file
 from rag.parse.blocks import Member
+from rag.parse.contain import Parsers
 from rag.parse.wire import Found, next_answer, send
 from rag.records import Document
 
@@ -271,7 +271,7 @@ def test_closing_ends_what_is_read_and_refuses_the_rest(make: Make) -> None:
 
 ELSEWHERE = """
 import sys
-from rag.contain import Parsers
+from rag.parse.contain import Parsers
 parsers = Parsers(timeout_s=100, memory_bytes=10**9, workers=1)
 list(parsers.open("a.txt", b"A text."))
 print("begun", flush=True)

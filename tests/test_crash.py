@@ -19,7 +19,7 @@ from servers import environment, serving
 from toy_library import broken, found, ingest, names, opened
 
 from rag.__main__ import main
-from rag.library_check import check_library
+from rag.library.check import check_library
 from rag.records import Chunking
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,7 @@ OTHER_LENGTH = Chunking(90, 10)
 
 # Children begin with all modules in memory: a kill soon after is a kill at work, not at an import.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["rag.service", "rag.library_check"])
+FORKS.set_forkserver_preload(["rag.service", "rag.library.check"])
 
 
 def texts(seed: int, n_files: int = N_FILES) -> dict[str, str]:

@@ -23,8 +23,8 @@ from rag.parse.limits import (
     MAX_UNPACKED_BYTES,
 )
 from rag.records import DEFAULT_CHUNKING, Judgment, Reason
-from rag.transfer_parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS, Manifest
-from rag.trash import KEPT
+from rag.store.trash import KEPT
+from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS, Manifest
 from rag.wording import unit
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,8 +12,8 @@ from machine import Machine, make_embedder
 
 from rag.config import DEFAULT_EMBEDDER
 from rag.embed import Embedder
-from rag.embedders import Embedders
 from rag.errors import MissingModelError, ModelError
+from rag.library.embedders import Embedders
 
 OLD, NEW, NEWER = "0" * 64, "f" * 64, "e" * 64
 

@@ -10,12 +10,12 @@ import ir_measures
 import pytest
 from ir_measures import AP, RR, Judged, P, R, nDCG
 
-from rag.candidates import best_of_documents
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
-from rag.eval_report import EvalOptions, EvalReport, report_json, sum_stages
-from rag.evaluate import evaluate, state_name
+from rag.evaluation.candidates import best_of_documents
+from rag.evaluation.evaluate import evaluate, state_name
+from rag.evaluation.summary import EvalOptions, EvalReport, report_json, sum_stages
 from rag.metrics import MetricMeans
 from rag.records import StageTime
 from rag.rerank import Reranker
@@ -52,7 +52,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, str(Path("tests").resolve()))
 from test_evaluate import OPTIONS, load_embedder, load_reranker
-from rag.evaluate import evaluate
+from rag.evaluation.evaluate import evaluate
 
 def kill_on(stage, done, total):
     if [stage, str(done)] == sys.argv[3:]:

@@ -17,9 +17,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.config import Settings
 from rag.embed import Embedder, Embeddings
-from rag.embedders import Embedders
 from rag.ingest import SourceFile
 from rag.library import Library
+from rag.library.embedders import Embedders
 from rag.records import Chunking, FileOutcome
 from rag.service import open_library
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from toy_library import add, opened
 
 from rag.errors import LibraryError, NotFoundError
-from rag.judgments import graded
 from rag.library import Library
 from rag.records import Chunk, Chunking, Judgment
+from rag.store.judgments import graded
 
 PLACES = st.tuples(st.integers(0, 60), st.integers(1, 60)).map(lambda place: (place[0], sum(place)))
 JUDGMENTS = st.builds(lambda place, grade: Judgment("q", "d", *place, grade), PLACES, st.integers(0, 3))

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.embed import Embedder
-from rag.embedders import Embedders
 from rag.errors import LibraryError, ModelError, NotFoundError
 from rag.ingest import SourceFile
 from rag.library import Library
+from rag.library.embedders import Embedders
 from rag.parse.limits import MAX_DOCUMENT_CHARS
 from rag.records import FileOutcome
 from rag.service import build, open_library

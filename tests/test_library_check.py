@@ -11,10 +11,10 @@ import pytest
 from toy_library import add, broken, found, opened
 
 from rag.__main__ import main
-from rag.library_check import check_library
+from rag.library.check import check_library
+from rag.library.reembed import reembed
 from rag.machine.findings import Finding
 from rag.records import Chunk, Chunking, Document, ModelInfo, Page
-from rag.reembed import reembed
 from rag.store import Store
 
 LONG = "\n\n".join(f"# Part {n}\n\n" + "The boiler on this floor needs a valve. " * 40 for n in range(4))

@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 
 from rag.chunk import TARGETS
 from rag.ingest import SourceFile
-from rag.ingest_jobs import start_ingest
+from rag.jobs.ingest import start_ingest
 from rag.library import Library
 from rag.records import Chunking
 from rag.transfer import export_collection

@@ -9,7 +9,7 @@ import pytest
 from toy_library import add, broken, found, ingest, names, opened
 
 from rag.library import Library
-from rag.live_index import LiveIndexes
+from rag.library.live_index import LiveIndexes
 from rag.records import Chunk, Document, ModelInfo
 from rag.store import Store
 

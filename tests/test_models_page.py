@@ -18,10 +18,10 @@ from streamlit.testing.v1 import AppTest
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.ingest import SourceFile
 from rag.jobs import JobKey, Report
+from rag.jobs.models import export_key, start_export
 from rag.machine import packages
 from rag.machine.packages import INSTALL
 from rag.machine.system import System
-from rag.model_jobs import export_key, start_export
 from rag.models import turns
 from rag.models.cache import EXPORT
 from rag.models.catalog import CATALOG, PRESETS

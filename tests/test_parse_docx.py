@@ -11,7 +11,7 @@ from docx.oxml.ns import nsdecls
 
 from rag.errors import DamagedDocumentError, EmptyDocumentError, TooLargeError, WrongTypeError
 from rag.parse import parse
-from rag.parse.docx import read_docx
+from rag.parse.office.docx import read_docx
 from rag.records import Document
 from tests.office_files import parts_of, relations, retyped, with_part, word_file, zip_file
 

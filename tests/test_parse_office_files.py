@@ -4,9 +4,9 @@ import pytest
 
 from rag.errors import DocumentError
 from rag.parse.blocks import Content
-from rag.parse.docx import read_docx
-from rag.parse.pptx import read_pptx
-from rag.parse.xlsx import read_xlsx
+from rag.parse.office.docx import read_docx
+from rag.parse.office.pptx import read_pptx
+from rag.parse.office.xlsx import read_xlsx
 from tests.office_files import shared_files
 
 READERS = {"d": read_docx, "p": read_pptx, "x": read_xlsx}

@@ -3,10 +3,10 @@ from collections.abc import Callable
 import pytest
 
 from rag.errors import DamagedDocumentError, DocumentError, PasswordNeededError, UnsupportedTypeError
-from rag.parse.docx import read_docx
-from rag.parse.office_lock import unlock_office
-from rag.parse.pptx import read_pptx
-from rag.parse.xlsx import read_xlsx
+from rag.parse.office.docx import read_docx
+from rag.parse.office.lock import unlock_office
+from rag.parse.office.pptx import read_pptx
+from rag.parse.office.xlsx import read_xlsx
 from tests.office_files import book_file, encrypted, shared_files, slides_file, word_file
 
 OLE = bytes.fromhex("D0CF11E0A1B11AE1") + bytes(504)

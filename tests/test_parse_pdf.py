@@ -21,9 +21,9 @@ from rag.errors import (
     WrongTypeError,
 )
 from rag.parse.limits import MAX_PAGES
-from rag.parse.pdf import read_pdf
-from rag.parse.pdf_lines import flow
-from rag.parse.pdf_words import Box, Line
+from rag.parse.pdf.lines import flow
+from rag.parse.pdf.read import read_pdf
+from rag.parse.pdf.words import Box, Line
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "files"
 SENTENCE = (

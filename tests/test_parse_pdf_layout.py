@@ -5,7 +5,7 @@ import pytest
 from pdf_files import HEIGHT, drawn, wrapped, write
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.parse.pdf import read_pdf
+from rag.parse.pdf.read import read_pdf
 
 ORCHARDS = (
     "Orchards want bees. Every spring the keeper counts the hives and writes the number into a green book "

@@ -7,8 +7,8 @@ from reportlab.pdfgen.canvas import Canvas
 from test_parse_pdf_layout import HARBOURS, ORCHARDS, across
 
 from rag.errors import DamagedDocumentError, PasswordNeededError
-from rag.parse.pdf import read_pdf
-from rag.parse.pdf_page import render_page
+from rag.parse.pdf.page import render_page
+from rag.parse.pdf.read import read_pdf
 
 
 def image_of(data: bytes, *marks: str, page: int = 1, width: int = 612) -> Image.Image:

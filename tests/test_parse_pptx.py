@@ -8,7 +8,7 @@ from pptx.presentation import Presentation
 from pptx.util import Inches
 
 from rag.errors import DamagedDocumentError, WrongTypeError
-from rag.parse.pptx import read_pptx
+from rag.parse.office.pptx import read_pptx
 from tests.office_files import relations, retyped, slides_file, with_part, word_file
 
 MC = "http://schemas.openxmlformats.org/markup-compatibility/2006"

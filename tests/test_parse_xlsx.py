@@ -7,8 +7,8 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Font
 
 from rag.errors import DamagedDocumentError, TooLargeError, WrongTypeError
-from rag.parse.xlsx import read_xlsx
-from rag.parse.xlsx_numbers import show_number
+from rag.parse.office.xlsx import read_xlsx
+from rag.parse.office.xlsx_numbers import show_number
 from tests.office_files import (
     book_file,
     parts_of,

@@ -9,11 +9,11 @@ from toy_embedder import WordCounter
 from toy_library import add, broken, found, ingest, opened
 
 from rag.chunk import TARGETS, split
-from rag.contents import headings_of
 from rag.errors import LibraryError, NotFoundError
 from rag.library import Library
+from rag.library.reembed import reembed
 from rag.records import DEFAULT_CHUNKING, Chunking, Document, Heading
-from rag.reembed import reembed
+from rag.store.contents import headings_of
 
 SHORT = Chunking(60, 10)
 TEXT = "\n\n".join(

@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from rag.__main__ import main
 from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.embed import Embedder, Embeddings
-from rag.embedders import Embedders
 from rag.errors import LibraryError, MissingModelError, NotFoundError
 from rag.library import Library
+from rag.library.embedders import Embedders
+from rag.library.reembed import BLOCK, reembed
 from rag.models.session import OnnxModel
-from rag.reembed import BLOCK, reembed
 from rag.service import open_embedders, open_library
 from rag.store import EmbedderRef
 
@@ -478,7 +478,7 @@ from pathlib import Path
 sys.path.insert(0, "tests")
 from machine import Machine, make_embedder
 from rag.config import Settings
-from rag.reembed import reembed
+from rag.library.reembed import reembed
 from rag.service import open_embedders, open_library
 
 machine = Machine(make_embedder(sys.argv[2], sys.argv[3]))

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from rag.config import DEFAULT_EMBEDDER
 from rag.errors import LibraryError, NotFoundError
-from rag.migrations import m001_documents_chunks_vectors
 from rag.records import Chunk, Document, ModelInfo, Page
 from rag.store import EmbedderRef, Store
+from rag.store.migrations import m001_documents_chunks_vectors
 
 ROOT = Path(__file__).resolve().parents[1]
 DIM = 4

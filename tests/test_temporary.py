@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hostile import archive
 
-from rag.contain import Parsers
 from rag.machine.temporary import temporary_finding, use_folder
 from rag.parse.blocks import Member
+from rag.parse.contain import Parsers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,7 +47,7 @@ def test_files_are_read_with_another_folder_in_place_of_the_systems(tmp_path: Pa
 _FULL = """
 import resource, sys, tempfile
 from pathlib import Path
-from rag.contain import Parsers
+from rag.parse.contain import Parsers
 from rag.errors import DocumentError
 from rag.machine.temporary import temporary_finding, use_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))

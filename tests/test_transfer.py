@@ -16,16 +16,16 @@ import pytest
 import toy_library
 
 from rag.config import Settings
-from rag.embedders import Embedders
 from rag.errors import LibraryError, NotFoundError
 from rag.ingest import SourceFile
 from rag.library import Library
+from rag.library.embedders import Embedders
+from rag.library.reembed import reembed
 from rag.records import Chunking, Judgment
-from rag.reembed import reembed
 from rag.service import open_library
 from rag.store import Store
 from rag.transfer import export_collection, export_file, import_collection
-from rag.transfer_parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS
+from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS
 
 BREAD = b"# Bread\n\nThe dough rests for ninety minutes under a cloth.\n\n# Oven\n\nIt is cleaned on Fridays."
 BOILER = "Se la caldaia si ferma, leggi il manometro \u2066e apri\u2069 il rubinetto. فتح الصنبور.".encode()

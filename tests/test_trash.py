@@ -13,9 +13,9 @@ from toy_library import add, broken, found, ingest, names, opened
 
 from rag.errors import NotFoundError
 from rag.library import Library
+from rag.library.reembed import reembed
 from rag.records import Chunking
-from rag.reembed import reembed
-from rag.trash import KEPT
+from rag.store.trash import KEPT
 
 LONG = "\n\n".join(f"# Part {n}\n\n" + "The boiler on this floor needs a valve. " * 40 for n in range(4))
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rag.chunk import MAX_TOKENS
 from rag.embed import Embedder, Embeddings
-from rag.embedders import Embedders
+from rag.library.embedders import Embedders
 from rag.records import ModelInfo
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from files import text_file
 from toy_embedder import WordCounter, word_counters
 
-from rag.contain import Parsers
 from rag.library import Library
-from rag.library_check import check_library
+from rag.library.check import check_library
 from rag.parse import open_file
 from rag.parse.blocks import Failed, Member
+from rag.parse.contain import Parsers
 from rag.records import Document, FileOutcome
 from rag.store import Store
 

@@ -13,7 +13,7 @@ from rag.doctor import examine
 from rag.machine.findings import Finding
 
 try:
-    from rag.library_check import check_library
+    from rag.library.check import check_library
 except ImportError:  # as `doctor` without the option says
 
     def check_library(path: Path) -> tuple[Finding, ...]:

@@ -11,8 +11,8 @@ from rag.cli.common import add_json, add_stages, depth, is_remote, settings_for
 from rag.config import RERANKER_NONE, Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
-from rag.eval_report import EvalOptions, EvalReport, report_json
-from rag.evaluate import evaluate, state_name
+from rag.evaluation.evaluate import evaluate, state_name
+from rag.evaluation.summary import EvalOptions, EvalReport, report_json
 from rag.models.load import load
 from rag.scorers import scorer
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from tqdm import tqdm
 
 from rag.cli.common import add_collection, add_json, as_json, settings_for
-from rag.reembed import reembed
+from rag.library.reembed import reembed
 from rag.service import open_embedders, open_library
 
 

@@ -11,7 +11,7 @@ from rag.parse.decode import is_text
 from rag.parse.formats import SUPPORTED, Format, Found, ending_of, format_of, named_format
 from rag.parse.language import detect
 from rag.parse.limits import MAX_DOCUMENT_CHARS
-from rag.parse.office_lock import unlock_office
+from rag.parse.office.lock import unlock_office
 from rag.parse.seen import Seen
 from rag.parse.sniff import LOCKED, looks_like_mail, recognise
 from rag.records import Document

@@ -7,17 +7,17 @@ from pathlib import PurePath
 from rag.parse.archive import open_zip
 from rag.parse.blocks import Content, Failed, Member
 from rag.parse.csv_rows import read_csv
-from rag.parse.docx import read_docx
 from rag.parse.epub import read_epub
 from rag.parse.html import read_html
 from rag.parse.mail import open_mail, open_web_archive
 from rag.parse.odf import read_odp, read_ods, read_odt
-from rag.parse.pdf import read_pdf
-from rag.parse.pptx import read_pptx
+from rag.parse.office.docx import read_docx
+from rag.parse.office.pptx import read_pptx
+from rag.parse.office.xlsx import read_xlsx
+from rag.parse.pdf.read import read_pdf
 from rag.parse.records_file import open_json, open_jsonl
 from rag.parse.rtf import read_rtf
 from rag.parse.text import read_markdown, read_text
-from rag.parse.xlsx import read_xlsx
 from rag.records import Document
 
 # What a reader finds: the file's own content, and whatever else is in it.

@@ -22,7 +22,7 @@ from rag.machine.memory import give_memory_back, resident_bytes
 from rag.parse import open_file
 from rag.parse.blocks import Failed, Member
 from rag.parse.language import detect
-from rag.parse.pdf_page import render_page
+from rag.parse.pdf.page import render_page
 from rag.parse.wire import (
     MOST_BYTES,
     OUT_OF_MEMORY,

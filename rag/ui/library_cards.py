@@ -6,8 +6,8 @@ from html import escape
 from itertools import pairwise
 
 from rag.amounts import bytes_in_words, counted
-from rag.ingest_jobs import outcomes_in_words
 from rag.jobs import Job
+from rag.jobs.ingest import outcomes_in_words
 from rag.language_names import language_name
 from rag.records import Chunk, Document, DocumentInfo, FileOutcome, Page
 from rag.wording import place, unit

@@ -7,7 +7,7 @@ import streamlit as st
 from rag.amounts import counted, duration
 from rag.chunk import TARGETS
 from rag.errors import RagError
-from rag.ingest_jobs import measured_rate, start_rechunk
+from rag.jobs.ingest import measured_rate, start_rechunk
 from rag.records import Chunk, Chunking, DocumentInfo
 from rag.service import Service
 from rag.ui import components, library_preview, state

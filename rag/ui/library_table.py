@@ -11,7 +11,7 @@ from rag.errors import LibraryError, NotFoundError
 from rag.language_names import language_name
 from rag.records import DeletedInfo, DocumentInfo
 from rag.service import Service
-from rag.trash import KEPT
+from rag.store.trash import KEPT
 from rag.ui import components, state
 
 _FEW = 4  # documents: they need no search box

@@ -10,11 +10,11 @@ import streamlit as st
 
 from rag.amounts import bytes_in_words, counted
 from rag.errors import RagError
-from rag.ingest_jobs import start_import
+from rag.jobs.ingest import start_import
 from rag.names import MAX_COLLECTION_CHARS
 from rag.service import Service
 from rag.transfer import export_file, needs_embedding
-from rag.transfer_file import ExportFile
+from rag.transfer.file import ExportFile
 from rag.ui import components, state
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import streamlit as st
 
 from rag.ingest import SourceFile
-from rag.ingest_jobs import start_ingest
 from rag.jobs import Job, JobKey
+from rag.jobs.ingest import start_ingest
 from rag.parse import SUPPORTED
 from rag.service import Service
 from rag.ui import components, library_cards, state

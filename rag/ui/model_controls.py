@@ -6,15 +6,15 @@ from pathlib import Path
 import streamlit as st
 
 from rag.jobs import Job, JobKey
-from rag.machine.packages import INSTALL, exporting_finding, missing_for_export
-from rag.machine.system import System
-from rag.model_jobs import (
+from rag.jobs.models import (
     export_key,
     report_of,
     start_export,
     start_reembedding,
     start_switch,
 )
+from rag.machine.packages import INSTALL, exporting_finding, missing_for_export
+from rag.machine.system import System
 from rag.models import turns
 from rag.models.cache import EXPORT, InstalledModel
 from rag.models.catalog import CatalogEntry

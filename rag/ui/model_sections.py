@@ -7,8 +7,8 @@ from typing import Literal
 
 import streamlit as st
 
+from rag.jobs.models import start_export
 from rag.machine.places import look
-from rag.model_jobs import start_export
 from rag.models.cache import InstalledModel
 from rag.models.catalog import CATALOG, CatalogEntry, Preset, entry
 from rag.models.manifest import FORMS, Task, variant

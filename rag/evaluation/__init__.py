@@ -1,0 +1,1 @@
+"""Measure what reranking is worth over judged questions."""
