@@ -20,6 +20,7 @@ class StageCounts:
     tokens: int = 0
     cached: int = 0
     cold: bool = False
+    each: tuple[float | None, ...] = ()
 
 
 class Stopwatch:
@@ -36,7 +37,9 @@ class Stopwatch:
         began = time.perf_counter()
         yield counts
         seconds = time.perf_counter() - began
-        self._stages.append(StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold))
+        self._stages.append(
+            StageTime(name, seconds, counts.items, counts.tokens, counts.cached, counts.cold, counts.each)
+        )
 
     def since_last(self, name: str) -> None:
         """Record all the time that is in no stage yet as the stage `name`."""

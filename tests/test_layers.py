@@ -108,6 +108,8 @@ OWNERS = {
         "rag.verify",
         "rag.transfer.file",
         "rag.transfer.out",
+        "rag.store.runs",
+        "rag.store.votes",
     ),
     "sentencex": ("rag.answer",),
 }

@@ -9,6 +9,9 @@ from rag.store.rows import now
 from rag.store.shelves import Shelves
 
 GRADES = range(4)
+MAX_JUDGE_CHARS = 80
+MAX_NOTE_CHARS = 4_000
+MAX_GUIDELINES_CHARS = 20_000
 
 
 class Judgments:
@@ -19,54 +22,98 @@ class Judgments:
         self._shelves = shelves
 
     def put(self, collection: str, judgments: Iterable[Judgment]) -> None:
-        """Keep all of `judgments`, each in place of an earlier one of the same span for the same question.
+        """Keep all of `judgments`, each in place of the judge's earlier one of the same span and question.
 
-        Raises LibraryError for a grade that there is not, NotFoundError for an unknown collection.
+        They are on the disk when this returns. Raises LibraryError for what cannot be a judgment,
+        NotFoundError for an unknown collection.
         """
-        with self._db.transaction() as db:
-            if not db.execute("SELECT 1 FROM shelves WHERE name = ?", (collection,)).fetchone():
-                raise self._shelves.unknown(collection)
+        with self._shelves.named(collection) as (db, key):
             for judgment in judgments:
-                self._put(db, collection, judgment)
+                _put(db, key, judgment)
 
-    def _put(self, db: Connection, collection: str, judgment: Judgment) -> None:
-        if judgment.grade not in GRADES or not 0 <= judgment.start < judgment.end:
-            raise LibraryError(
-                f"Expected a grade of 0 to {GRADES[-1]} for a span, found {judgment.grade} for the "
-                f"characters {judgment.start} to {judgment.end}."
+    def take_back(self, collection: str, judgment: Judgment) -> None:
+        """Forget what the judge of `judgment` said of its span. Raises NotFoundError."""
+        with self._shelves.named(collection) as (db, key):
+            db.execute(
+                """DELETE FROM judgments WHERE collection = ? AND query = ? AND sha256 = ? AND start = ?
+                   AND end = ? AND judge = ?""",
+                (key, judgment.query, judgment.document_id, judgment.start, judgment.end, judgment.judge),
             )
-        db.execute(
-            """INSERT OR REPLACE INTO judgments
-                   (collection, query, sha256, start, end, grade, judged_at)
-               SELECT key, ?, ?, ?, ?, ?, ? FROM shelves WHERE name = ?""",
-            (
-                *(judgment.query, judgment.document_id, judgment.start, judgment.end, judgment.grade),
-                *(now(), collection),
-            ),
-        )
 
-    def of(self, collection: str, query: str | None = None) -> tuple[Judgment, ...]:
-        """Return the collection's judgments, or those for one question, in the order of their making."""
+    def of(self, collection: str, query: str | None = None, judge: str | None = None) -> tuple[Judgment, ...]:
+        """Return the collection's judgments in the order of their making; those of one question or judge."""
         rows = self._db.read(
-            """SELECT j.query, j.sha256, j.start, j.end, j.grade
+            """SELECT j.query, j.sha256, j.start, j.end, j.grade, j.judge, j.note, j.judged_at
                FROM judgments j JOIN shelves c ON c.key = j.collection
-               WHERE c.name = ?1 AND (?2 IS NULL OR j.query = ?2) ORDER BY j.key""",
+               WHERE c.name = ?1 AND (?2 IS NULL OR j.query = ?2) AND (?3 IS NULL OR j.judge = ?3)
+               ORDER BY j.key""",
             collection,
             query,
+            judge,
         )
         return tuple(Judgment(*row) for row in rows)
+
+    def judges(self, collection: str) -> tuple[str, ...]:
+        """Return the names of those who have judged in the collection, sorted."""
+        rows = self._db.read(
+            """SELECT DISTINCT j.judge FROM judgments j JOIN shelves c ON c.key = j.collection
+               WHERE c.name = ? ORDER BY j.judge""",
+            collection,
+        )
+        return tuple(name for (name,) in rows)
+
+    def guidelines(self, collection: str) -> str:
+        """Return what was written for those who judge in the collection, empty where nobody wrote any."""
+        rows = self._db.read("SELECT guidelines FROM shelves WHERE name = ?", collection)
+        return str(rows[0][0]) if rows else ""
+
+    def set_guidelines(self, collection: str, text: str) -> None:
+        """Keep `text` as the collection's guidelines. Raises NotFoundError, LibraryError where too long."""
+        if len(text) > MAX_GUIDELINES_CHARS:
+            raise LibraryError(
+                f"Guidelines may have {MAX_GUIDELINES_CHARS:,} characters, found {len(text):,}. Shorten them."
+            )
+        with self._shelves.named(collection) as (db, key):
+            db.execute("UPDATE collections SET guidelines = ? WHERE key = ?", (text, key))
+
+
+def _put(db: Connection, collection: int, judgment: Judgment) -> None:
+    grade = judgment.grade
+    if (grade is not None and grade not in GRADES) or not 0 <= judgment.start < judgment.end:
+        raise LibraryError(
+            f"Expected a grade of 0 to {GRADES[-1]} for a span, found {grade} for the "
+            f"characters {judgment.start} to {judgment.end}."
+        )
+    for what, text, most in (
+        ("A judge's name", judgment.judge, MAX_JUDGE_CHARS),
+        ("A note", judgment.note, MAX_NOTE_CHARS),
+    ):
+        if len(text) > most:
+            raise LibraryError(f"{what} may have {most:,} characters, found {len(text):,}. Shorten it.")
+    db.execute(
+        """INSERT OR REPLACE INTO judgments
+               (collection, query, sha256, start, end, grade, judge, note, judged_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            *(collection, judgment.query, judgment.document_id, judgment.start, judgment.end, grade),
+            *(judgment.judge, judgment.note, judgment.judged_at or now()),
+        ),
+    )
 
 
 def graded(judgments: Iterable[Judgment], chunk: Chunk | Passage) -> int | None:
     """Return the grade of `chunk` by judgments of one question; None when none of them is about it.
 
     A judgment is about a chunk when the two share at least half of the shorter one's characters. Where
-    several are, the highest grade counts.
+    several are, the highest grade counts; one without a grade counts for nothing.
     """
-    return max((each.grade for each in judgments if _is_about(each, chunk)), default=None)
+    return max(
+        (each.grade for each in judgments if each.grade is not None and is_about(each, chunk)), default=None
+    )
 
 
-def _is_about(judgment: Judgment, chunk: Chunk | Passage) -> bool:
+def is_about(judgment: Judgment, chunk: Chunk | Passage) -> bool:
+    """Return whether the two share at least half of the shorter one's characters."""
     shared = min(judgment.end, chunk.end) - max(judgment.start, chunk.start)
     shorter = min(judgment.end - judgment.start, chunk.end - chunk.start)
     return judgment.document_id == chunk.document_id and 0 < shorter <= 2 * shared

@@ -109,6 +109,59 @@ _WHAT_A_LIBRARY_PAGE_SHOWS = (
     )""",
 )
 
+# Grades may be missing, and each judge has one of his own. What was asked is kept as it was answered.
+_WHAT_JUDGING_NEEDS = (
+    "ALTER TABLE collections ADD COLUMN guidelines TEXT NOT NULL DEFAULT ''",  # empty: the usual ones
+    """CREATE TABLE judgments_by_judge (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
+        query TEXT NOT NULL,
+        sha256 TEXT NOT NULL,  -- of the document, which may be deleted and come back
+        start INTEGER NOT NULL,
+        end INTEGER NOT NULL,
+        grade INTEGER,  -- NULL: cannot be judged
+        judge TEXT NOT NULL DEFAULT '',
+        note TEXT NOT NULL DEFAULT '',
+        judged_at TEXT NOT NULL,
+        UNIQUE (collection, query, sha256, start, end, judge)
+    )""",
+    """INSERT INTO judgments_by_judge (collection, query, sha256, start, end, grade, judged_at)
+       SELECT collection, query, sha256, start, end, grade, judged_at FROM judgments ORDER BY key""",
+    "DROP TABLE judgments",
+    "ALTER TABLE judgments_by_judge RENAME TO judgments",
+    """CREATE TABLE questions (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
+        query TEXT NOT NULL,
+        id TEXT NOT NULL,  -- its name in a data set, or empty
+        origin TEXT NOT NULL,
+        added_at TEXT NOT NULL,
+        UNIQUE (collection, query)
+    )""",
+    """CREATE TABLE runs (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
+        query TEXT NOT NULL,
+        asked_at TEXT NOT NULL,
+        kept INTEGER NOT NULL DEFAULT 0,
+        info TEXT NOT NULL,  -- JSON: what a list shows
+        result BLOB NOT NULL  -- JSON, compressed: every hit with its text
+    )""",
+    "CREATE INDEX runs_by_query ON runs (collection, query)",
+    """CREATE TABLE votes (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections(key) ON DELETE CASCADE,
+        query TEXT NOT NULL,
+        a TEXT NOT NULL,  -- JSON: a model, of the two the first by id and sha256
+        b TEXT NOT NULL,
+        choice TEXT NOT NULL,
+        judge TEXT NOT NULL,
+        voted_at TEXT NOT NULL,
+        UNIQUE (collection, query, a, b, judge)
+    )""",
+)
+
 
 def m001_documents_chunks_vectors(db: sqlite3.Connection) -> None:
     """Collections of documents, their pages, chunks and vectors.
@@ -131,10 +184,17 @@ def m003_what_a_library_page_shows(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m004_what_judging_needs(db: sqlite3.Connection) -> None:
+    """Judges, notes and guidelines; a collection's questions, recorded runs, votes between rerankers."""
+    for statement in _WHAT_JUDGING_NEEDS:
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_documents_chunks_vectors,
     m002_vectors_by_several_embedders,
     m003_what_a_library_page_shows,
+    m004_what_judging_needs,
 )
 
 

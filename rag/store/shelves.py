@@ -66,6 +66,18 @@ class Shelves:
             )
 
     @contextmanager
+    def named(self, name: str) -> Iterator[tuple[Connection, int]]:
+        """Run the body as one transaction; yield it and the collection's key. Its documents stay the same.
+
+        Raises NotFoundError for an unknown collection.
+        """
+        with self._db.transaction() as db:
+            row = db.execute("SELECT key FROM shelves WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                raise self.unknown(name)
+            yield db, int(row[0])
+
+    @contextmanager
     def change(self, name: str, *, made: bool = False) -> Iterator[tuple[Connection, int]]:
         """Run the body as one transaction on the collection; yield it and the collection's key.
 

@@ -25,9 +25,12 @@ from rag.store.contents import Contents
 from rag.store.database import Connection, Database, Row, sole_holder
 from rag.store.journal import Journal, finish
 from rag.store.judgments import Judgments
+from rag.store.questions import Questions
+from rag.store.runs import Runs
 from rag.store.shelves import Shelves
 from rag.store.trash import Trash
 from rag.store.vectors import VectorTable
+from rag.store.votes import Votes
 
 _DELETED_MEANWHILE = "A document was deleted while it was being searched. Ask again."
 _STATE = "SELECT name, revision, embedder, embedder_sha256, indexed FROM shelves"
@@ -59,7 +62,8 @@ class Store:
     """One SQLite file, one connection, safe between threads.
 
     Every change of a collection is one transaction and gives it a new revision. The chunks' `vectors`, the
-    `trash`, the `judgments` and the `journal` of what is being added are in the same file.
+    `trash`, the `judgments`, `questions`, `runs` and `votes`, and the `journal` of what is being added are
+    in the same file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,6 +75,9 @@ class Store:
         self.contents = Contents(self._db, self.shelves, self.vectors)
         self.trash = Trash(self._db)
         self.judgments = Judgments(self._db, self.shelves)
+        self.questions = Questions(self._db, self.shelves)
+        self.runs = Runs(self._db, self.shelves)
+        self.votes = Votes(self._db, self.shelves)
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
