@@ -17,7 +17,7 @@ import msgspec
 from rag.config import bare_environment
 from rag.parse.wire import Answer, Done, Ready, Refused, Request, next_answer, send
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _MODULE = "rag.parse.worker"
 _START_S = 60.0  # on a machine that is busy or swaps
 _TICK_S = 0.1
