@@ -6,21 +6,25 @@ measure lies in [0, 1], is 0 where nothing is relevant, and agrees with trec_eva
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 
 Grades = Mapping[str, int]
 
 RELEVANT = 1
+HIGHEST_GRADE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The measures of one ranking, or their means over several. `recall` is at the depth asked for."""
+    """The measures of one ranking, or their means over several.
+
+    `precision` and `recall` are at the depths asked for.
+    """
 
     ndcg_at_10: float = 0.0
     mrr_at_10: float = 0.0
-    precision_at_5: float = 0.0
+    precision: float = 0.0
     recall: float = 0.0
     average_precision: float = 0.0
     judged_at_10: float = 0.0
@@ -28,18 +32,23 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class MetricMeans:
-    """The means of the measures over `queries` questions, recall taken at `recall_depth`."""
+    """The means of the measures over `queries` questions, precision and recall at their depths."""
 
     means: Metrics
     queries: int
     recall_depth: int
+    precision_depth: int = 5
 
     @property
     def by_name(self) -> dict[str, float]:
         """The means under the names that tables and files give them, in the order of the fields."""
-        recall_name = f"Recall@{self.recall_depth}"
-        names = ("nDCG@10", "MRR@10", "P@5", recall_name, "AP", "Judged@10")
-        return dict(zip(names, astuple(self.means), strict=True))
+        return named(self.means, recall_depth=self.recall_depth, precision_depth=self.precision_depth)
+
+
+def named(metrics: Metrics, *, recall_depth: int, precision_depth: int = 5) -> dict[str, float]:
+    """Return the measures under the names that tables and files give them, in the order of the fields."""
+    names = ("nDCG@10", "MRR@10", f"P@{precision_depth}", f"Recall@{recall_depth}", "AP", "Judged@10")
+    return dict(zip(names, astuple(metrics), strict=True))
 
 
 def dcg(gains: Sequence[int]) -> float:
@@ -95,31 +104,59 @@ def judged(ranked: Sequence[str], grades: Grades, k: int = 10) -> float:
     return sum(document in grades for document in top) / len(top) if top else 0.0
 
 
-def measure(ranked: Sequence[str], grades: Grades, *, recall_depth: int) -> Metrics:
+def measure(ranked: Sequence[str], grades: Grades, *, recall_depth: int, precision_depth: int = 5) -> Metrics:
     """Return all measures of one ranking."""
     return Metrics(
         ndcg_at_10=ndcg(ranked, grades, 10),
         mrr_at_10=reciprocal_rank(ranked, grades, 10),
-        precision_at_5=precision(ranked, grades, 5),
+        precision=precision(ranked, grades, precision_depth),
         recall=recall(ranked, grades, recall_depth),
         average_precision=average_precision(ranked, grades),
         judged_at_10=judged(ranked, grades, 10),
     )
 
 
+def worlds(
+    ranked: Sequence[str],
+    grades: Grades,
+    pool: Iterable[str],
+    *,
+    recall_depth: int,
+    precision_depth: int = 5,
+) -> tuple[Metrics, Metrics]:
+    """Return the measures as they would be if all unjudged documents were bad, and if all were good.
+
+    Bad is grade 0, so that the first world is what `measure` gives; good is the highest grade, 3, for
+    every document of `ranked` and `pool` without one. Hand in the same `pool`, all that either stage
+    found, for both stages: what is good is then the same for both. `judged_at_10` is the true share in
+    both worlds.
+
+    The two are extremes of opinion and mostly, not always, of the measures: more good documents below
+    rank 10 raise what an ideal order would gain and lower nDCG@10, AP and recall.
+    """
+    depths = {"recall_depth": recall_depth, "precision_depth": precision_depth}
+    all_bad = measure(ranked, grades, **depths)
+    all_good = measure(ranked, dict.fromkeys([*ranked, *pool], HIGHEST_GRADE) | dict(grades), **depths)
+    return all_bad, replace(all_good, judged_at_10=all_bad.judged_at_10)
+
+
 def mean_metrics(
-    rankings: Mapping[str, Sequence[str]], qrels: Mapping[str, Grades], *, recall_depth: int
+    rankings: Mapping[str, Sequence[str]],
+    qrels: Mapping[str, Grades],
+    *,
+    recall_depth: int,
+    precision_depth: int = 5,
 ) -> MetricMeans:
     """Return the means over the questions of `qrels` that have a relevant document.
 
     Such a question without a ranking counts as 0, and a ranking without judgments does not count.
     """
     measured = [
-        measure(rankings.get(query, ()), grades, recall_depth=recall_depth)
+        measure(rankings.get(query, ()), grades, recall_depth=recall_depth, precision_depth=precision_depth)
         for query, grades in qrels.items()
         if has_relevant(grades)
     ]
-    return MetricMeans(_mean(measured), len(measured), recall_depth)
+    return MetricMeans(mean(measured), len(measured), recall_depth, precision_depth)
 
 
 def has_relevant(grades: Grades) -> bool:
@@ -127,7 +164,8 @@ def has_relevant(grades: Grades) -> bool:
     return any(grade >= RELEVANT for grade in grades.values())
 
 
-def _mean(measured: Sequence[Metrics]) -> Metrics:
+def mean(measured: Sequence[Metrics]) -> Metrics:
+    """Return the mean of each measure, zeros over nothing."""
     if not measured:
         return Metrics()
     columns = zip(*map(astuple, measured), strict=True)

@@ -16,10 +16,12 @@ from rag.metrics import (
     judged,
     mean_metrics,
     measure,
+    named,
     ndcg,
     precision,
     recall,
     reciprocal_rank,
+    worlds,
 )
 
 GRADES = {"a": 3, "b": 2, "c": 0, "d": 1}
@@ -48,6 +50,12 @@ def test_reciprocal_rank_stops_at_the_tenth_rank() -> None:
 
 def test_precision_divides_by_five_even_for_a_shorter_ranking() -> None:
     assert precision(["a", "c"], GRADES) == pytest.approx(0.2)
+
+
+def test_precision_is_taken_and_named_at_the_depth_asked_for() -> None:
+    metrics = measure(["a", "c", "b"], GRADES, recall_depth=2, precision_depth=3)
+    assert metrics.precision == pytest.approx(2 / 3)
+    assert list(named(metrics, recall_depth=2, precision_depth=3))[2:4] == ["P@3", "Recall@2"]
 
 
 def test_recall_counts_all_relevant_documents_in_the_denominator() -> None:
@@ -85,16 +93,62 @@ def test_means_are_named_with_the_depth_of_recall() -> None:
     assert (names["P@5"], names["Recall@30"]) == (0.2, 1.0)
 
 
+def test_means_are_named_with_the_depth_of_precision() -> None:
+    names = mean_metrics({"q": ["a"]}, {"q": {"a": 1}}, recall_depth=30, precision_depth=2).by_name
+    assert names["P@2"] == 0.5
+
+
 def test_means_over_no_questions_are_zero() -> None:
     assert mean_metrics({}, {}, recall_depth=30).means == Metrics()
 
 
+def test_worlds_take_unjudged_documents_for_bad_and_then_for_fully_relevant() -> None:
+    # "b" is graded 1; "x" is ranked and "y" was found by the other stage, both without a grade.
+    all_bad, all_good = worlds(["x", "b"], {"b": 1}, ["x", "b", "y"], recall_depth=10)
+    assert all_bad.ndcg_at_10 == pytest.approx(1 / math.log2(3))
+    ideal = 3 + 3 / math.log2(3) + 1 / math.log2(4)
+    assert all_good.ndcg_at_10 == pytest.approx((3 + 1 / math.log2(3)) / ideal)
+    assert (all_bad.recall, all_good.recall) == (1.0, pytest.approx(2 / 3))
+
+
+def test_worlds_say_how_much_was_truly_judged() -> None:
+    assert [world.judged_at_10 for world in worlds(["x", "b"], {"b": 1}, [], recall_depth=10)] == [0.5, 0.5]
+
+
+def test_worlds_count_what_is_ranked_though_the_pool_lacks_it() -> None:
+    all_bad, all_good = worlds(["x", "b"], {"b": 1}, [], recall_depth=10, precision_depth=2)
+    assert (all_bad.precision, all_good.precision) == (0.5, 1.0)
+
+
+def test_worlds_are_one_where_everything_is_judged() -> None:
+    all_bad, all_good = worlds(["b", "a", "d", "c"], GRADES, GRADES, recall_depth=10)
+    assert all_bad == all_good == measure(["b", "a", "d", "c"], GRADES, recall_depth=10)
+
+
 @settings(deadline=None)
-@given(seed=st.integers(0, 2**32), recall_depth=st.sampled_from([1, 5, 30, 100]))
-def test_measures_equal_those_of_trec_eval(seed: int, recall_depth: int) -> None:
+@given(seed=st.integers(0, 2**32))
+def test_precision_and_mrr_lie_between_the_worlds_whatever_the_unjudged_are(seed: int) -> None:
+    chance = random.Random(seed)
+    ranked = [f"d{number}" for number in range(chance.randint(1, 15))]
+    grades = {one: chance.randint(0, 3) for one in chance.sample(ranked, chance.randint(0, len(ranked)))}
+    truth = {one: chance.randint(0, 3) for one in ranked} | grades
+    all_bad, all_good = worlds(ranked, grades, ranked, recall_depth=30)
+    true = measure(ranked, truth, recall_depth=30)
+    assert all_bad.precision <= true.precision <= all_good.precision
+    assert all_bad.mrr_at_10 <= true.mrr_at_10 <= all_good.mrr_at_10
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    recall_depth=st.sampled_from([1, 5, 30, 100]),
+    precision_depth=st.sampled_from([1, 5, 10]),
+)
+def test_measures_equal_those_of_trec_eval(seed: int, recall_depth: int, precision_depth: int) -> None:
     rankings, qrels = random_rankings(random.Random(seed))
-    ours = mean_metrics(rankings, qrels, recall_depth=recall_depth)
-    assert astuple(ours.means) == pytest.approx(reference(rankings, qrels, recall_depth), abs=1e-9)
+    ours = mean_metrics(rankings, qrels, recall_depth=recall_depth, precision_depth=precision_depth)
+    theirs = reference(rankings, qrels, recall_depth, precision_depth)
+    assert astuple(ours.means) == pytest.approx(theirs, abs=1e-9)
 
 
 def random_rankings(chance: random.Random) -> tuple[dict[str, list[str]], dict[str, dict[str, int]]]:
@@ -110,11 +164,14 @@ def random_rankings(chance: random.Random) -> tuple[dict[str, list[str]], dict[s
 
 
 def reference(
-    rankings: dict[str, list[str]], qrels: dict[str, dict[str, int]], recall_depth: int
+    rankings: dict[str, list[str]],
+    qrels: dict[str, dict[str, int]],
+    recall_depth: int,
+    precision_depth: int,
 ) -> tuple[float, ...]:
     run = {
         query: {name: -float(rank) for rank, name in enumerate(ranked)} for query, ranked in rankings.items()
     }
-    measures = [nDCG @ 10, RR @ 10, P @ 5, R @ recall_depth, AP, Judged @ 10]
+    measures = [nDCG @ 10, RR @ 10, P @ precision_depth, R @ recall_depth, AP, Judged @ 10]
     means = ir_measures.calc_aggregate(measures, qrels, run)
     return tuple(means[one] for one in measures)
