@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,16 @@ class Ranked:
 
     document_id: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class QrelRow:
+    """One judgment of a qrels file, and the number of its line."""
+
+    line: int
+    query: str
+    document: str
+    grade: int
 
 
 Run = Mapping[str, Sequence[Ranked]]
@@ -47,7 +57,12 @@ def read_run(path: Path) -> dict[str, tuple[Ranked, ...]]:
 
 
 def write_run(path: Path, run: Run, *, tag: str) -> None:
-    """Write `run` to `path`, all or nothing, so that any scorer reads back the order given here.
+    """Write `run` to `path`, all or nothing, as `run_text` has it."""
+    write_whole(path, run_text(run, tag=tag))
+
+
+def run_text(run: Run, *, tag: str) -> str:
+    """Return `run` as a TREC file, so that any scorer reads back the order given here.
 
     Scorers sort by score and not by rank, trec_eval in single precision, and each breaks ties its own
     way. A score that is not below the one before it is therefore written one single-precision step below
@@ -58,25 +73,38 @@ def write_run(path: Path, run: Run, *, tag: str) -> None:
         for query, documents in run.items()
         for rank, (ranked, score) in enumerate(zip(documents, _falling(documents), strict=True), 1)
     ]
-    write_whole(path, "".join(lines))
+    return "".join(lines)
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Return the judgments in `path`: query id to document id to grade.
 
+    Lines are as `qrel_rows` reads them. Raises InputFileError naming the line that is not.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for row in qrel_rows(path, numbered_lines(path)):
+        if qrels.setdefault(row.query, {}).setdefault(row.document, row.grade) != row.grade:
+            raise twice_graded(path, row)
+    return qrels
+
+
+def qrel_rows(path: str | Path, lines: Iterable[tuple[int, str]]) -> Iterator[QrelRow]:
+    """Yield the judgments in the numbered `lines` of `path`, in order.
+
     Lines read `query-id, corpus-id, score`, tab-separated, with or without that header, or as TREC has
     them, `qid 0 docid grade`. Raises InputFileError naming the line that does neither.
     """
-    qrels: dict[str, dict[str, int]] = {}
-    for number, line in numbered_lines(path):
+    for number, line in lines:
         fields = line.split("\t") if "\t" in line else line.split()
         if number == 1 and fields[-1].strip().lower() in _HEADER_WORDS:
             continue
-        query, document, grade = _qrel_fields(path, number, fields)
-        if qrels.setdefault(query, {}).setdefault(document, grade) != grade:
-            message = f"document {document!r} has two different grades for query {query!r}."
-            raise InputFileError(path, message, line=number)
-    return qrels
+        yield QrelRow(number, *_qrel_fields(path, number, fields))
+
+
+def twice_graded(path: str | Path, row: QrelRow) -> InputFileError:
+    """Return the error for a judgment that another one of the same file contradicts."""
+    message = f"document {row.document!r} has two different grades for query {row.query!r}."
+    return InputFileError(path, message, line=row.line)
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -86,16 +114,22 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     try:
         with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                # Decoded line by line, so that the message can name the line.
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
-                if line.strip():
-                    yield number, line
+            yield from decoded_lines(path, file)
     except OSError as exc:
         raise InputFileError(path, f"cannot be read ({exc.strerror or exc}).") from exc
-    except UnicodeDecodeError as exc:
-        message = f"expected UTF-8 text, found the byte 0x{exc.object[exc.start]:02x}."
-        raise InputFileError(path, message, line=number) from exc
+
+
+def decoded_lines(path: str | Path, raw_lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """Yield the raw lines of `path` as `numbered_lines` does. Raises InputFileError for one not in UTF-8."""
+    for number, raw in enumerate(raw_lines, 1):
+        try:
+            # Decoded line by line, so that the message can name the line.
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
+        except UnicodeDecodeError as exc:
+            message = f"expected UTF-8 text, found the byte 0x{exc.object[exc.start]:02x}."
+            raise InputFileError(path, message, line=number) from exc
+        if line.strip():
+            yield number, line
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -134,7 +168,7 @@ def _run_fields(path: Path, number: int, line: str) -> tuple[str, str, int, floa
     return query, document, *values
 
 
-def _qrel_fields(path: Path, number: int, fields: Sequence[str]) -> tuple[str, str, int]:
+def _qrel_fields(path: str | Path, number: int, fields: Sequence[str]) -> tuple[str, str, int]:
     if len(fields) not in (3, 4):
         message = f"expected 'query-id, corpus-id, score' or 'qid 0 docid grade', found {len(fields)} fields."
         raise InputFileError(path, message, line=number)

@@ -1,6 +1,8 @@
 """Judgments: made on a span, and true of whatever chunk covers it."""
 
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from rag.errors import LibraryError, NotFoundError
 from rag.library import Library
 from rag.records import Chunk, Chunking, Judgment
 from rag.store.judgments import graded
+from rag.store.migrations import MIGRATIONS
 
 PLACES = st.tuples(st.integers(0, 60), st.integers(1, 60)).map(lambda place: (place[0], sum(place)))
 JUDGMENTS = st.builds(lambda place, grade: Judgment("q", "d", *place, grade), PLACES, st.integers(0, 3))
@@ -88,7 +91,8 @@ def test_a_judgment_takes_the_place_of_an_earlier_one_of_its_span(library: Libra
     add(library, "a.txt", "The text.")
     for query, grade in (("q", 1), ("another", 0), ("q", 3)):
         library.judge(Judgment(query, "d", 0, 4, grade), collection="c")
-    assert library.judgments("c", "q") == (Judgment("q", "d", 0, 4, 3),)
+    (kept,) = library.judgments("c", "q")
+    assert replace(kept, judged_at="") == Judgment("q", "d", 0, 4, 3)
     assert len(library.judgments("c")) == 2
 
 
@@ -116,3 +120,46 @@ def test_an_unknown_collection_takes_no_judgment(library: Library) -> None:
     add(library, "a.txt", "The text.")
     with pytest.raises(NotFoundError, match=r"There is no collection 'x'\. Collections: c\."):
         library.judge(Judgment("q", "d", 0, 4, 1), collection="x")
+
+
+def test_each_judge_has_a_judgment_of_his_own(library: Library) -> None:
+    library.create_collection("shelf")
+    ada, bob = (Judgment("q", "d", 0, 9, grade, judge) for grade, judge in ((3, "Ada"), (1, "Bob")))
+    library.store.judgments.put("shelf", [ada, bob, Judgment("q", "d", 0, 9, 2, "Ada", "on second thought")])
+    assert [(j.judge, j.grade, j.note) for j in library.judgments("shelf")] == [
+        ("Bob", 1, ""),
+        ("Ada", 2, "on second thought"),
+    ]
+    assert library.store.judgments.judges("shelf") == ("Ada", "Bob")
+    library.store.judgments.take_back("shelf", bob)
+    assert [j.judge for j in library.store.judgments.of("shelf", judge="Bob")] == []
+
+
+def test_who_cannot_judge_says_nothing_about_the_chunk(library: Library) -> None:
+    library.create_collection("shelf")
+    library.judge(Judgment("q", "d", 0, 9, None, "Ada"), collection="shelf")
+    (kept,) = library.judgments("shelf")
+    assert kept.grade is None
+    assert graded([kept], chunk(0, 9)) is None
+
+
+def test_guidelines_belong_to_their_collection(library: Library) -> None:
+    library.create_collection("shelf")
+    library.store.judgments.set_guidelines("shelf", "Grade 3 answers all of it.")
+    assert library.store.judgments.guidelines("shelf") == "Grade 3 answers all of it."
+    with pytest.raises(LibraryError, match="20,000 characters, found 20,001"):
+        library.store.judgments.set_guidelines("shelf", "x" * 20_001)
+
+
+def test_judgments_of_an_older_library_are_still_there(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "library.db", isolation_level=None)
+    for number, step in enumerate(MIGRATIONS[:3], start=1):
+        step(db)
+        db.execute(f"PRAGMA user_version = {number}")
+    db.execute("INSERT INTO collections (name, revision) VALUES ('shelf', 'r')")
+    db.execute("INSERT INTO judgments VALUES (7, 1, 'q', 'd', 0, 9, 2, '2026-01-01T00:00:00+00:00')")
+    db.close()
+    with opened(tmp_path) as library:
+        assert library.judgments("shelf") == (
+            Judgment("q", "d", 0, 9, 2, judged_at="2026-01-01T00:00:00+00:00"),
+        )

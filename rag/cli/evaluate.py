@@ -1,56 +1,101 @@
-"""`eval`: measure both stages over a BEIR folder."""
+"""`eval`: measure both stages over a BEIR folder, or over a collection with its own judgments."""
 
 import argparse
+import sys
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from tqdm import tqdm
-
 from rag.amounts import milliseconds
+from rag.cli import measure
+from rag.cli.bars import Bars
 from rag.cli.common import add_json, add_stages, depth, is_remote, settings_for
 from rag.config import RERANKER_NONE, Settings
 from rag.embed import Embedder
-from rag.errors import InputFileError
+from rag.errors import QueryError
 from rag.evaluation.evaluate import evaluate, state_name
 from rag.evaluation.summary import EvalOptions, EvalReport, report_json
 from rag.models.load import load
 from rag.scorers import scorer
 
+# What only one of the two takes, by the name that argparse gives it.
+_OF_A_FOLDER = ("run", "chunk", "limit", "out")
+_OF_A_COLLECTION = ("judge", "save_baseline", "baseline", "margin_ndcg", "margin_p95")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels.tsv")
-    add_stages(parser)
     parser.add_argument(
+        "target",
+        metavar="DIR_OR_COLLECTION",
+        help="a folder with corpus.jsonl, queries.jsonl and qrels.tsv, or the name of a collection",
+    )
+    parser.add_argument(
+        "--collection", action="store_true", help="it is a collection, even where a folder is called so"
+    )
+    add_stages(parser)
+    of_folder = parser.add_argument_group("a folder")
+    of_folder.add_argument(
         "--run",
         type=Path,
         metavar="FILE.trec",
         help="rerank this run, whole unless --retrieve-k is given, instead of retrieving",
     )
-    parser.add_argument("--chunk", action="store_true", help="split documents; each counts at its best chunk")
-    parser.add_argument("--limit", type=depth, metavar="N", help="only the first N judged queries")
-    parser.add_argument(
+    of_folder.add_argument(
+        "--chunk", action="store_true", help="split documents; each counts at its best chunk"
+    )
+    of_folder.add_argument("--limit", type=depth, metavar="N", help="only the first N judged queries")
+    of_folder.add_argument(
         "--out", type=Path, metavar="DIR", help="runs, metrics and state; default: a folder in RAG_HOME/eval"
     )
+    measure.add_arguments(parser.add_argument_group("a collection"))
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, with a progress bar on standard error, and print the metrics of both stages."""
     settings = settings_for(args)
-    if not args.folder.is_dir():
-        raise InputFileError(args.folder, "expected a folder with corpus.jsonl, queries.jsonl, qrels.tsv.")
+    folder = Path(args.target)
+    is_folder = not args.collection and _is_folder(folder)
+    _refuse(args, _OF_A_COLLECTION if is_folder else _OF_A_FOLDER, is_folder=is_folder)
+    if not is_folder:
+        return measure.run(args, settings)
+    if args.target in measure.collections(settings):
+        print(
+            f"{args.target!r} is a folder and a collection: this measures the folder. Add --collection to "
+            "measure the collection.",
+            file=sys.stderr,
+        )
+    return _run_folder(args, folder, settings)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name longer than any folder's
+        return False
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], *, is_folder: bool) -> None:
+    for name in names:
+        if getattr(args, name) not in (None, False):
+            option, other = f"--{name.replace('_', '-')}", "a collection" if is_folder else "a folder"
+            is_one = "is a folder" if is_folder else "is no folder"
+            hint = " Add --collection if it is one, too." if is_folder else ""
+            raise QueryError(f"{option} is for {other}, and {args.target!r} {is_one} here.{hint}")
+
+
+def _run_folder(args: argparse.Namespace, folder: Path, settings: Settings) -> int:
     # Only the command line cuts a run: the environment's depth is meant for retrieving.
     retrieve_k = args.retrieve_k if args.run else settings.retrieve_k
     options = EvalOptions(retrieve_k, args.chunk, args.run, args.limit)
     embedder = _embedder(settings) if options.needs_embedder else None
     reranker = None if args.reranker == RERANKER_NONE else scorer(settings, remote=is_remote(args))
     out = args.out or settings.home / "eval" / state_name(
-        args.folder, options=options, embedder=embedder, reranker=reranker
+        folder, options=options, embedder=embedder, reranker=reranker
     )
-    with _Bars() as bars, closing(reranker) if reranker else nullcontext():
+    with Bars() as bars, closing(reranker) if reranker else nullcontext():
         report = evaluate(
-            args.folder,
+            folder,
             options=options,
             embedder=embedder,
             reranker=reranker,
@@ -64,28 +109,6 @@ def run(args: argparse.Namespace) -> int:
 def _embedder(settings: Settings) -> Embedder:
     model = load(settings.embedder, "embed", cache=settings.model_cache, threads=settings.threads)
     return Embedder(model)
-
-
-class _Bars:
-    """One progress bar after the other, on standard error."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
-
-    def __enter__(self) -> "_Bars":
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def update(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` are done in `stage`."""
-        if self._bar is None or self._bar.desc != stage:
-            self.__exit__()
-            # What an earlier run did is no speed of this one.
-            self._bar = tqdm(desc=stage, total=total, initial=done)
-        self._bar.update(done - self._bar.n)
 
 
 def _lines(report: EvalReport) -> list[str]:

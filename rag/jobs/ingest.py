@@ -13,6 +13,7 @@ from rag.ingest import SourceFile
 from rag.jobs.jobs import Job, JobKey, Report
 from rag.names import check_collection_name, file_name
 from rag.records import Chunking, FileOutcome
+from rag.samples import SAMPLE_COLLECTION, bring_judgments
 from rag.service import Service
 from rag.transfer import import_collection
 
@@ -49,10 +50,12 @@ def start_ingest(service: Service, files: Sequence[SourceFile], *, collection: s
                     on_outcome=account.on_outcome,
                     cancelled=cancelled,
                 )
+                if collection == SAMPLE_COLLECTION:
+                    bring_judgments(service.library)
         return account.end(cancelled=cancelled())
 
     title = f"Adding {counted(len(files), 'file')} to {collection}"
-    return service.jobs.start(key, _logged(title, work), title=title, subject="")
+    return service.jobs.start(key, logged(title, work), title=title, subject="")
 
 
 def start_rechunk(service: Service, collection: str, chunking: Chunking) -> Job:
@@ -79,7 +82,7 @@ def start_rechunk(service: Service, collection: str, chunking: Chunking) -> Job:
         return outcome.message
 
     title = f"Cutting {collection} into chunks of {chunking.target} tokens, {chunking.overlap} of overlap"
-    return service.jobs.start(key, _logged(title, work), title=title, subject="")
+    return service.jobs.start(key, logged(title, work), title=title, subject="")
 
 
 def start_import(
@@ -111,7 +114,7 @@ def start_import(
             ).message
 
     title = f"Import of {name}" if name else "Import"
-    return service.jobs.start(key, _logged(title, work), title=title, subject="")
+    return service.jobs.start(key, logged(title, work), title=title, subject="")
 
 
 def measured_rate(service: Service) -> float | None:
@@ -238,8 +241,10 @@ def _turn(service: Service, key: JobKey, tell: Tell) -> Iterator[bool]:
         turn.release()
 
 
-def _logged(title: str, work: Callable[[Tell], str]) -> Callable[[Tell], str]:
-    def logged(tell: Tell) -> str:
+def logged(title: str, work: Callable[[Tell], str]) -> Callable[[Tell], str]:
+    """Return `work` with its end in the log: what came of it and how long it took, or why it failed."""
+
+    def logged_work(tell: Tell) -> str:
         began = time.perf_counter()
         try:
             outcome = work(tell)
@@ -249,4 +254,4 @@ def _logged(title: str, work: Callable[[Tell], str]) -> Callable[[Tell], str]:
         _log.info("%s: %s It took %s", title, outcome, duration(time.perf_counter() - began))
         return outcome
 
-    return logged
+    return logged_work

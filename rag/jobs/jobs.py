@@ -10,7 +10,7 @@ from typing import Literal
 from rag.errors import RagError
 from rag.records import FileOutcome
 
-Kind = Literal["export", "reembed", "use", "ingest", "rechunk", "import"]
+Kind = Literal["export", "reembed", "use", "ingest", "rechunk", "import", "measure"]
 State = Literal["running", "done", "failed"]
 
 KEEP = 50  # finished jobs
@@ -21,7 +21,7 @@ class JobKey:
     """What a job works on: two at the same thing at a time are one job.
 
     `name` is the target folder of an export, the reranker to use, or the collection that is added to,
-    re-chunked or re-embedded; `detail` tells apart what must not be joined all the same.
+    re-chunked, re-embedded or measured; `detail` tells apart what must not be joined all the same.
     """
 
     kind: Kind
@@ -135,7 +135,7 @@ class Jobs:
         return tuple(job for job in self.all() if job.subject == subject)
 
     def on(self, collection: str, *kinds: Kind) -> tuple[Job, ...]:
-        """Return the jobs of these kinds that change `collection`, the one that began last first."""
+        """Return the jobs of these kinds on `collection`, the one that began last first."""
         return tuple(job for job in self.all() if job.key.name == collection and job.key.kind in kinds)
 
     def states(self) -> dict[JobKey, State]:

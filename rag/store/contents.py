@@ -64,6 +64,15 @@ class Contents:
             notes=tuple(json.loads(notes)),
         )
 
+    def lengths(self, collection: str) -> dict[str, int]:
+        """Return how many characters the text of each document of `collection` has, by document id."""
+        rows_found = self._db.read(
+            """SELECT d.sha256, length(d.text) FROM documents d JOIN shelves c ON c.key = d.collection
+               WHERE c.name = ?""",
+            collection,
+        )
+        return {str(sha256): int(n_chars) for sha256, n_chars in rows_found}
+
     def chunks(self, key: int) -> tuple[Chunk, ...]:
         """Return the document's chunks, in order; none when it is gone."""
         found = self._db.read(

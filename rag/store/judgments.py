@@ -1,17 +1,28 @@
 """Keep how well spans of documents answer questions, however the documents are cut."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rag.errors import LibraryError
 from rag.records import Chunk, Judgment, Passage
 from rag.store.database import Connection, Database
-from rag.store.rows import now
+from rag.store.rows import chunk_id, now
 from rag.store.shelves import Shelves
 
 GRADES = range(4)
 MAX_JUDGE_CHARS = 80
 MAX_NOTE_CHARS = 4_000
 MAX_GUIDELINES_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a chunk is, without its text."""
+
+    chunk_id: str
+    document_id: str
+    start: int
+    end: int
 
 
 class Judgments:
@@ -53,6 +64,17 @@ class Judgments:
         )
         return tuple(Judgment(*row) for row in rows)
 
+    def spans(self, collection: str) -> tuple[Span, ...]:
+        """Return the chunks of the judged documents as they are cut now, by document, in order."""
+        rows = self._db.read(
+            """SELECT d.sha256, k.start, k.end FROM chunks k JOIN documents d ON d.key = k.document
+               JOIN shelves c ON c.key = d.collection
+               WHERE c.name = ? AND d.sha256 IN (SELECT sha256 FROM judgments WHERE collection = c.key)
+               ORDER BY d.sha256, k.start, k.end""",
+            collection,
+        )
+        return tuple(Span(chunk_id(*row), *row) for row in rows)
+
     def judges(self, collection: str) -> tuple[str, ...]:
         """Return the names of those who have judged in the collection, sorted."""
         rows = self._db.read(
@@ -77,7 +99,8 @@ class Judgments:
             db.execute("UPDATE collections SET guidelines = ? WHERE key = ?", (text, key))
 
 
-def _put(db: Connection, collection: int, judgment: Judgment) -> None:
+def check(judgment: Judgment) -> None:
+    """Raise LibraryError for what cannot be kept as a judgment."""
     grade = judgment.grade
     if (grade is not None and grade not in GRADES) or not 0 <= judgment.start < judgment.end:
         raise LibraryError(
@@ -90,18 +113,22 @@ def _put(db: Connection, collection: int, judgment: Judgment) -> None:
     ):
         if len(text) > most:
             raise LibraryError(f"{what} may have {most:,} characters, found {len(text):,}. Shorten it.")
+
+
+def _put(db: Connection, collection: int, judgment: Judgment) -> None:
+    check(judgment)
     db.execute(
         """INSERT OR REPLACE INTO judgments
                (collection, query, sha256, start, end, grade, judge, note, judged_at)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
-            *(collection, judgment.query, judgment.document_id, judgment.start, judgment.end, grade),
+            *(collection, judgment.query, judgment.document_id, judgment.start, judgment.end, judgment.grade),
             *(judgment.judge, judgment.note, judgment.judged_at or now()),
         ),
     )
 
 
-def graded(judgments: Iterable[Judgment], chunk: Chunk | Passage) -> int | None:
+def graded(judgments: Iterable[Judgment], chunk: Chunk | Passage | Span) -> int | None:
     """Return the grade of `chunk` by judgments of one question; None when none of them is about it.
 
     A judgment is about a chunk when the two share at least half of the shorter one's characters. Where
@@ -112,7 +139,7 @@ def graded(judgments: Iterable[Judgment], chunk: Chunk | Passage) -> int | None:
     )
 
 
-def is_about(judgment: Judgment, chunk: Chunk | Passage) -> bool:
+def is_about(judgment: Judgment, chunk: Chunk | Passage | Span) -> bool:
     """Return whether the two share at least half of the shorter one's characters."""
     shared = min(judgment.end, chunk.end) - max(judgment.start, chunk.start)
     shorter = min(judgment.end - judgment.start, chunk.end - chunk.start)

@@ -42,7 +42,7 @@ def passage(row: Row) -> tuple[int, Passage]:
     """Return the chunk's key, and the chunk of a row of PASSAGE."""
     key, sha256, name, text, start, end, page, headings, kind, language = row
     return int(key), Passage(
-        chunk_id=f"{sha256[:16]}-{start}-{end}",
+        chunk_id=chunk_id(sha256, start, end),
         document_id=sha256,
         document=name,
         text=text,
@@ -53,6 +53,11 @@ def passage(row: Row) -> tuple[int, Passage]:
         kind=kind,
         language=language,
     )
+
+
+def chunk_id(document_id: str, start: int, end: int) -> str:
+    """Return the id of the chunk that is this span of the document."""
+    return f"{document_id[:16]}-{start}-{end}"
 
 
 def chunk(row: Row) -> Chunk:

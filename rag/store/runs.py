@@ -1,7 +1,10 @@
 """Keep what was answered to questions, as it was answered, to be opened again later."""
 
+import threading
 import zlib
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import msgspec
@@ -14,6 +17,8 @@ from rag.store.shelves import Shelves
 
 MOST_RUNS = 500  # of a collection, besides the kept ones and the newest of each question
 
+_MOST_ORDERS = 1_000  # remembered; of 100 candidates, each takes about 10 kB
+
 _INFO = "SELECT r.info, r.kept, c.name FROM runs r JOIN shelves c ON c.key = r.collection"
 _WHOLE = _INFO.replace("c.name", "c.name, r.result")
 _NEWEST = (
@@ -22,12 +27,28 @@ _NEWEST = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Both rankings of a recorded run, and the seconds of each stage by name.
+
+    `retrieved` are chunk ids, best first; `reranked` are their ranks, from 1, in the reranker's order. It
+    is empty where reranking was turned off.
+    """
+
+    retrieved: tuple[str, ...]
+    reranked: tuple[int, ...]
+    stages: tuple[tuple[str, float], ...]
+
+
 class Runs:
     """The recorded runs of every collection: the newest of each question, and the newest of all."""
 
     def __init__(self, db: Database, shelves: Shelves) -> None:
         self._db = db
         self._shelves = shelves
+        # A run never changes, nor is its id given twice.
+        self._orders: OrderedDict[str, Orders] = OrderedDict()
+        self._remembering = threading.Lock()
 
     def add(self, result: SearchResult) -> RunInfo:
         """Record `result`, found in its collection as it is now. Raises NotFoundError."""
@@ -72,6 +93,36 @@ class Runs:
             raise LibraryError("This recorded run cannot be read. Ask its question again.") from exc
         return Run(_read(rows[0][:3]), result)
 
+    def orders(self, run_ids: Iterable[str]) -> dict[str, Orders]:
+        """Return the rankings of those of the runs that are there and can be read, by id.
+
+        They are remembered, so that measuring a collection again reads none twice.
+        """
+        found: dict[str, Orders] = {}
+        for run_id in run_ids:
+            orders = self._orders.get(run_id) or self._read_orders(run_id)
+            if orders:
+                found[run_id] = orders
+        with self._remembering:
+            self._orders.update(found)
+            while len(self._orders) > _MOST_ORDERS:
+                self._orders.popitem(last=False)
+        return found
+
+    def _read_orders(self, run_id: str) -> Orders | None:
+        rows = self._db.read("SELECT result FROM runs WHERE id = ?", run_id)
+        if not rows:
+            return None
+        try:
+            read = msgspec.json.decode(zlib.decompress(rows[0][0]), type=_Ranked)
+        except (zlib.error, msgspec.DecodeError):
+            return None
+        return Orders(
+            tuple(hit.passage.chunk_id for hit in read.retrieved),
+            tuple(hit.retrieved_rank for hit in read.reranked),
+            tuple((stage.stage, stage.seconds) for stage in read.stages),
+        )
+
     def keep(self, run_id: str, *, kept: bool = True) -> None:
         """Never drop the run to make room for newer ones; or, with `kept` false, do so again."""
         with self._db.transaction() as db:
@@ -81,6 +132,37 @@ class Runs:
         """Forget a recorded run."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        self._orders.pop(run_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    chunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    passage: _Named
+
+
+@dataclass(frozen=True, slots=True)
+class _Reranked:
+    retrieved_rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """What `orders` needs of a SearchResult: read alone, it takes a quarter of the time."""
+
+    retrieved: tuple[_Found, ...]
+    reranked: tuple[_Reranked, ...]
+    stages: tuple[_Timed, ...]
 
 
 def _info(result: SearchResult, revision: str) -> RunInfo:

@@ -1,0 +1,68 @@
+"""Ask the questions of a collection in the background, so that it can be measured."""
+
+from rag.amounts import counted
+from rag.evaluation.asking import Asked, ask_all, to_ask
+from rag.jobs.ingest import Pace, Tell, logged
+from rag.jobs.jobs import Job, JobKey, Report
+from rag.service import Service
+
+
+def start_measuring(service: Service, collection: str, *, depth: int, anew: bool = False) -> Job:
+    """Ask the questions of `collection` of which no recorded run counts any more; return the job that does.
+
+    They are asked with `depth` candidates, of the reranker that scores a question which names none. With
+    `anew`, all are asked, and every score is computed. Cancelled, it keeps what it has recorded. Whoever
+    asks for it while it runs joins it.
+    """
+    key = JobKey("measure", collection)
+
+    def cancelled() -> bool:
+        return service.jobs.is_cancelled(key)
+
+    def work(tell: Tell) -> str:
+        pace = Pace()
+
+        def progress(done: int, total: int) -> None:
+            fraction = done / total if total else None
+            tell(
+                Report(
+                    f"{done:,} of {counted(total, 'question')} asked", fraction, pace.remaining_s(fraction)
+                )
+            )
+
+        asked = ask_all(
+            service.pipeline,
+            service.library,
+            collection,
+            to_ask(
+                service.library,
+                collection,
+                reranker=service.pipeline.preferred.info,
+                depth=depth,
+                anew=anew,
+            ),
+            depth=depth,
+            fresh=anew,
+            progress=progress,
+            cancelled=cancelled,
+        )
+        return asked_in_words(asked, cancelled=cancelled())
+
+    title = f"Asking the questions of {collection}"
+    return service.jobs.start(key, logged(title, work), title=title, subject="")
+
+
+def asked_in_words(asked: Asked, *, cancelled: bool) -> str:
+    """Return what came of asking, in a few sentences."""
+    if not asked.questions:
+        return "Nothing was left to ask: each question has a run that counts."
+    said = [f"{asked.recorded:,} of {counted(asked.questions, 'question')} asked and recorded."]
+    if asked.refused:
+        query, why = asked.refused[0]
+        said.append(
+            f"{counted(len(asked.refused), 'question')} cannot be asked; the first is {query[:80]!r}: {why}"
+        )
+    left = asked.questions - asked.recorded - len(asked.refused)
+    if cancelled and left:
+        said.append(f"Cancelled: {counted(left, 'question')} not asked.")
+    return " ".join(said)
