@@ -7,7 +7,8 @@ from rag.duplicates import mark_duplicates
 from rag.gate import Gate
 from rag.languages import language_notices
 from rag.library.searching import Searcher
-from rag.records import Hit, ModelInfo, PairScore, RerankedHit, Scored, SearchResult
+from rag.records import Hit, ModelInfo, PairScore, RerankedHit, Reranking, Scored, SearchResult
+from rag.rerank import Scorer
 from rag.timing import Pulse, Stopwatch
 from rag.wording import question_cut
 
@@ -16,10 +17,13 @@ _READ_FIRST = 10
 
 
 class Inquiry:
-    """What was asked, with its clock and its pulse, and what there is to say about the answer."""
+    """What was asked, with its clock and its pulse, and what there is to say about the answer.
 
-    def __init__(self, question: str, watch: Stopwatch, pulse: Pulse | None) -> None:
-        self.question, self.watch, self.pulse = question, watch, pulse
+    With `fresh`, no score of it is to come from a cache.
+    """
+
+    def __init__(self, question: str, watch: Stopwatch, pulse: Pulse | None, *, fresh: bool = False) -> None:
+        self.question, self.watch, self.pulse, self.fresh = question, watch, pulse, fresh
         self.scored_by: ModelInfo | None = None
         self.notices: list[str] = []
 
@@ -38,6 +42,18 @@ class Inquiry:
         """Have the answer say how many of the question's last tokens `reader` did not read, if any."""
         if tokens:
             self.tell((question_cut(reader, tokens),))
+
+    def reranked(self, hits: Sequence[Hit], scorer: Scorer) -> tuple[RerankedHit, ...]:
+        """Return `hits` in the order that `scorer` gives them, which is the one that has scored it."""
+        reader = scorer.anew() if self.fresh else scorer
+        reranked = reader.rerank(self.question, hits, watch=self.watch, pulse=self.pulse)
+        self.was_scored(scorer)
+        return reranked
+
+    def was_scored(self, scorer: Scorer) -> None:
+        """Have the answer name `scorer`, and say what that did not read of the question."""
+        self.scored_by = scorer.info
+        self.tell_unread("reranker", scorer.query_tokens_unread(self.question))
 
     def result(
         self,
@@ -71,6 +87,10 @@ class Inquiry:
             reranker=self.scored_by,
             notices=tuple(self.notices),
         )
+
+    def reranking(self, reranked: tuple[RerankedHit, ...]) -> Reranking:
+        """Return the answer where given hits were reranked, which has taken as long as its clock says now."""
+        return Reranking(reranked, self.watch.stages, self.watch.elapsed_s, self.info, tuple(self.notices))
 
     def scored(self, scores: tuple[PairScore, ...]) -> Scored:
         """Return the answer where passages were scored, which has taken as long as its clock says now."""

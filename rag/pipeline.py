@@ -1,9 +1,7 @@
 """Answer a question: retrieve, then rerank everything that was retrieved."""
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import QueryError, RemoteError
@@ -12,12 +10,13 @@ from rag.inquiry import Inquiry
 from rag.library import Library
 from rag.library.searching import Searcher
 from rag.models.manifest import Task
+from rag.present import Present
 from rag.question import checked_query
-from rag.records import Hit, RerankedHit, Scored, SearchResult, StageTime
+from rag.records import Hit, RerankedHit, Reranking, Scored, SearchResult, StageTime
 from rag.rerank import Reranker, Scorer
 from rag.retrieve import retrieve
 from rag.timing import Pulse, Stopwatch
-from rag.wording import fell_back
+from rag.wording import RERANKING_OFF, fell_back, is_remote
 
 # Questions that wait for somebody else's GPU cost this machine little.
 _REMOTE_SLOTS = 8
@@ -51,11 +50,10 @@ class Pipeline:
         self.gate = Gate(slots=slots, queue=queue)
         self.remote = remote
         self.remote_gate = Gate(slots=_REMOTE_SLOTS, queue=queue)
+        standing = standing or {}
+        self.present = Present(reranker, standing.get("rerank"))
         self._library = library
-        self._reranker = reranker
-        self._users: Counter[Reranker] = Counter()
-        self._changing = threading.Condition()
-        self._standing = dict(standing or {})
+        self._embedder_stands_in = tuple(notice for task, notice in standing.items() if task == "embed")
         self._prefers_remote = prefers_remote and remote is not None
         self._observe = observe
         self._observe_failure = observe_failure
@@ -63,25 +61,21 @@ class Pipeline:
     @property
     def reranker(self) -> Reranker:
         """The local reranker, as the next question finds it."""
-        return self._reranker
+        return self.present.reranker
 
     @property
     def preferred(self) -> Scorer:
         """What scores a question that names no reranker."""
-        return self.remote if self._prefers_remote and self.remote else self._reranker
+        return self.remote if self._prefers_remote and self.remote else self.reranker
 
     @property
     def standing(self) -> tuple[str, ...]:
         """The notices that every answer carries: which chosen model another one stands in for."""
-        return tuple(self._standing.values())
+        return self.present.notices + self._embedder_stands_in
 
     def use_reranker(self, new: Reranker) -> Reranker:
         """Score with `new` from the next question on; return the older one, which nobody uses any more."""
-        with self._changing:
-            old, self._reranker = self._reranker, new
-            self._standing.pop("rerank", None)
-            self._changing.wait_for(lambda: not self._users[old])
-        return old
+        return self.present.change(new)
 
     def search(
         self,
@@ -91,10 +85,15 @@ class Pipeline:
         retrieve_k: int,
         reranker: RerankerChoice = "preferred",
         document_id: str | None = None,
+        fresh: bool = False,
+        scorer: Scorer | None = None,
         watch: Stopwatch | None = None,
         pulse: Pulse | None = None,
     ) -> SearchResult:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
+
+        A `scorer` orders them in place of the one that `reranker` names. With `fresh`, every score is
+        computed, known or not; the cache learns it all the same.
 
         The time since `watch` was made, when the question arrived, is the stage `queue`, but for what is a
         stage already. An index that is not in memory, or behind its documents, is loaded first, with the
@@ -102,27 +101,64 @@ class Pipeline:
         abandons the question.
 
         Where the settings prefer the remote reranker and it fails, the local one takes its place, and
-        `notices` say so. Raises RemoteError when it was named and fails, BusyError when too many wait,
-        QueryError for a question that cannot be asked, NotFoundError for an unknown collection or
+        `notices` say so. Raises RemoteError when it was named, or given, and fails, BusyError when too many
+        wait, QueryError for a question that cannot be asked, NotFoundError for an unknown collection or
         document, LibraryError for a collection whose embedder is not here.
         """
-        asked = Inquiry(checked_query(query), watch or Stopwatch(), pulse)
+        asked = Inquiry(checked_query(query), watch or Stopwatch(), pulse, fresh=fresh)
         if not 1 <= retrieve_k <= MAX_RETRIEVE_K:
             raise QueryError(f"retrieve_k must be from 1 to {MAX_RETRIEVE_K}, found {retrieve_k}.")
-        remote = self._remote_for(reranker)
+        remote = scorer if scorer and is_remote(scorer.info) else None
+        if scorer is None:
+            remote = self._remote_for(reranker)
         reranked: tuple[RerankedHit, ...] = ()
         with self.gate.turn(pulse):
             asked.watch.since_last("queue")
             hits, searcher = self._retrieve(asked, collection, document_id, k=retrieve_k)
-            if reranker == "none":
-                asked.tell(("Reranking was turned off for this question.",))
+            if scorer is None and reranker == "none":
+                asked.tell((RERANKING_OFF,))
             elif remote is None:
-                reranked = self._rerank_here(asked, hits)
+                reranked = self._rerank_here(asked, hits, scorer)
         if remote is not None:
-            reranked = self._rerank_there(asked, hits, remote, named=reranker == "remote")
+            named = scorer is not None or reranker == "remote"
+            reranked = self._rerank_there(asked, hits, remote, named=named)
         result = asked.result(collection, searcher, retrieved=hits, reranked=reranked)
         self._seen(result.stages)
         return result
+
+    def rerank_with(
+        self,
+        query: str,
+        hits: Sequence[Hit],
+        scorer: Scorer,
+        *,
+        fresh: bool = False,
+        watch: Stopwatch | None = None,
+        pulse: Pulse | None = None,
+    ) -> Reranking:
+        """Return `hits`, which `query` has retrieved, in the order of `scorer`; the rest as in `search`."""
+        asked = Inquiry(checked_query(query), watch or Stopwatch(), pulse, fresh=fresh)
+        with self.scoring(scorer, watch=asked.watch, pulse=pulse):
+            reranked = asked.reranked(hits, scorer)
+        return asked.reranking(reranked)
+
+    @contextmanager
+    def scoring(
+        self, scorer: Scorer | None = None, *, watch: Stopwatch, pulse: Pulse | None = None
+    ) -> Iterator[Scorer]:
+        """Have a turn in which the body scores what it likes with `scorer`; yield it.
+
+        Without one, it is the local reranker. The wait is the stage `queue`, as in `search`.
+        """
+        with ExitStack() as turn:
+            if scorer is None:
+                scorer, _ = turn.enter_context(self.present.in_use())
+            gate = self.remote_gate if is_remote(scorer.info) else self.gate
+            turn.enter_context(gate.turn(pulse))
+            turn.enter_context(self._failures_seen())
+            watch.since_last("queue")
+            yield scorer
+        self._seen(watch.stages)
 
     def score(
         self,
@@ -146,7 +182,7 @@ class Pipeline:
             with self.remote_gate.turn(pulse), self._failures_seen():
                 asked.watch.since_last("queue")
                 scores = there.score(asked.question, passages, watch=asked.watch, pulse=pulse)
-            asked.scored_by = there.info
+            asked.was_scored(there)
             if max_tokens is not None:
                 asked.tell(("The limit on tokens was not passed on: the remote reranker has its own.",))
         else:
@@ -160,6 +196,7 @@ class Pipeline:
                     max_tokens=max_tokens,
                     must_fit=must_fit,
                 )
+                asked.was_scored(local)
         scored = asked.scored(scores)
         self._seen(scored.stages)
         return scored
@@ -177,47 +214,38 @@ class Pipeline:
         searcher = self._searcher(collection, document_id, asked.watch)
         embedder = searcher.embedder
         hits = retrieve(asked.question, embedder=embedder, nearest=searcher.nearest, k=k, watch=asked.watch)
-        asked.tell(self._standing_for("embed"))
+        asked.tell(self._embedder_stands_in)
         asked.tell_unread("retriever", embedder.query_tokens_unread(asked.question))
         return hits, searcher
 
-    def _rerank_here(self, asked: Inquiry, hits: Sequence[Hit]) -> tuple[RerankedHit, ...]:
+    def _rerank_here(
+        self, asked: Inquiry, hits: Sequence[Hit], scorer: Scorer | None = None
+    ) -> tuple[RerankedHit, ...]:
+        if scorer is not None:
+            return asked.reranked(hits, scorer)
         with self._local(asked) as local:
-            return local.rerank(asked.question, hits, watch=asked.watch, pulse=asked.pulse)
+            return asked.reranked(hits, local)
 
     def _rerank_there(
         self, asked: Inquiry, hits: Sequence[Hit], remote: Scorer, *, named: bool
     ) -> tuple[RerankedHit, ...]:
         try:
             with asked.waiting(self.remote_gate), self._failures_seen():
-                reranked = remote.rerank(asked.question, hits, watch=asked.watch, pulse=asked.pulse)
+                return asked.reranked(hits, remote)
         except RemoteError as exc:
             if named:
                 raise
             with asked.waiting(self.gate):
                 reranked = self._rerank_here(asked, hits)
             asked.tell((fell_back(asked.info.id, because=exc),))
-        else:
-            asked.scored_by = remote.info
-        return reranked
+            return reranked
 
     @contextmanager
     def _local(self, asked: Inquiry) -> Iterator[Reranker]:
-        """Keep the local reranker in use, and in memory, while the body runs; tell what there is to say."""
-        with self._changing:
-            reranker = self._reranker
-            self._users[reranker] += 1
-            standing = self._standing_for("rerank")
-        try:
+        """Keep the local reranker in memory while the body scores with it; tell what there is to say."""
+        with self.present.in_use() as (reranker, notices):
+            asked.tell(notices)
             yield reranker
-        finally:
-            with self._changing:
-                self._users[reranker] -= 1
-                self._users += Counter()  # forgets who is used by nobody
-                self._changing.notify_all()
-        asked.scored_by = reranker.info
-        asked.tell(standing)
-        asked.tell_unread("reranker", reranker.query_tokens_unread(asked.question))
 
     @contextmanager
     def _failures_seen(self) -> Iterator[None]:
@@ -227,10 +255,6 @@ class Pipeline:
             if self._observe_failure:
                 self._observe_failure(exc)
             raise
-
-    def _standing_for(self, task: Task) -> tuple[str, ...]:
-        notice = self._standing.get(task)
-        return (notice,) if notice else ()
 
     def _searcher(self, collection: str, document_id: str | None, watch: Stopwatch) -> Searcher:
         if self._library.is_current(collection):

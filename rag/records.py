@@ -226,6 +226,20 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Reranking:
+    """A question's candidates in the order of one reranker; the rest as in SearchResult.
+
+    Which of them say the same is not marked: the retriever's hits tell that.
+    """
+
+    reranked: tuple[RerankedHit, ...]
+    stages: tuple[StageTime, ...]
+    total_s: float
+    reranker: ModelInfo
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """Passages with their scores for one question, in input order; the rest as in SearchResult."""
 

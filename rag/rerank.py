@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 
 from rag.errors import TooLongError
+from rag.models.cache import InstalledModel
 from rag.models.outputs import Output, logit
 from rag.models.session import Encoded, OnnxModel
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit
@@ -26,6 +27,14 @@ class Scorer(ABC):
         self, query: str, passages: Sequence[str], *, watch: Stopwatch, pulse: Pulse | None = None
     ) -> tuple[PairScore, ...]:
         """Return the score of each passage for `query`, in input order."""
+
+    def anew(self) -> "Scorer":
+        """Return what scores as this one does, but computes every score, whatever it remembers."""
+        return self
+
+    def read_until(self, passage: str, score: PairScore) -> int:
+        """Return where in `passage` the reading ended for `score`; its end, where that is not known."""
+        return len(passage)
 
     @abstractmethod
     def query_tokens_unread(self, query: str) -> int:
@@ -60,14 +69,20 @@ class Reranker(Scorer):
     """A cross-encoder: reads question and passage together and gives one logit.
 
     A score depends on its pair alone, whatever else is scored in the same call, so a known score may
-    come from `cache`.
+    come from `cache`. With `recalls` off none does, but what is computed is still remembered there.
     """
 
-    def __init__(self, model: OnnxModel, cache: ScoreCache | None = None) -> None:
+    def __init__(self, model: OnnxModel, cache: ScoreCache | None = None, *, recalls: bool = True) -> None:
         self._model = model
         self._cache = cache
+        self._recalls = recalls
         self._reading = model.model.reading
         self.info = ModelInfo(model.model.id, model.model.sha256, model.backend)
+
+    @property
+    def installed(self) -> InstalledModel:
+        """The model on this machine that it has in memory."""
+        return self._model.model
 
     @property
     def file_bytes(self) -> int:
@@ -81,6 +96,17 @@ class Reranker(Scorer):
     def warm_up(self, text: str = _CHUNK_LONG) -> None:
         """Score `text` once, past the cache, so that the first real pair finds the model ready."""
         self._model.run(self._model.encode_pairs("warm up", [text]), self._logit)
+
+    def anew(self) -> "Reranker":
+        """Return the same model as a reranker that computes every score; the cache learns them."""
+        return Reranker(self._model, self._cache, recalls=False)
+
+    def read_until(self, passage: str, score: PairScore) -> int:
+        """Return where in `passage` the last token ends that was read for `score`."""
+        if not score.is_cut:
+            return len(passage)
+        read = self._model.offsets(passage)[: score.tokens_read]
+        return read[-1][1] if read else 0
 
     def query_tokens_unread(self, query: str) -> int:
         """Return how many tokens of `query` the model has no room for beside a passage."""
@@ -105,13 +131,13 @@ class Reranker(Scorer):
 
         At most `max_tokens` of each passage are read; with `must_fit`, TooLongError refuses what the model
         cannot read whole, before anything is scored. `watch` gets the stages `tokenize` and `score`; known
-        scores count as `cached` in the latter.
+        scores count as `cached` in the latter, which tells the time of each other pair.
         """
         cold = not self._model.used
         with watch.stage("tokenize") as counts:
             keys = pair_keys(self.info.sha256, query, passages, max_tokens=max_tokens)
             known: list[PairScore | None] = [None] * len(keys)
-            if self._cache is not None:
+            if self._cache is not None and self._recalls:
                 known = self._cache.get(keys)
             missing = [i for i, score in enumerate(known) if score is None]
             pairs = self._encoded(query, [passages[i] for i in missing], max_tokens, pulse)
@@ -120,14 +146,15 @@ class Reranker(Scorer):
         if must_fit:
             self._refuse_cut({**dict(enumerate(known)), **dict(zip(missing, pairs, strict=True))})
         with watch.stage("score") as counts:
-            logits = self._model.run(pairs, self._logit, pulse)
-            for i, value, pair in zip(missing, logits, pairs, strict=True):
-                known[i] = PairScore(value, pair.tokens, pair.tokens_read)
+            each: list[float | None] = [None] * len(keys)
+            runs = self._model.run_timed(pairs, self._logit, pulse)
+            for i, (value, seconds), pair in zip(missing, runs, pairs, strict=True):
+                known[i], each[i] = PairScore(value, pair.tokens, pair.tokens_read), seconds
             scores = tuple(score for score in known if score is not None)
             if self._cache is not None:
                 self._cache.put(keys, scores)
             counts.items, counts.cached = len(scores), len(scores) - len(missing)
-            counts.tokens, counts.cold = fed, cold and bool(missing)
+            counts.tokens, counts.cold, counts.each = fed, cold and bool(missing), tuple(each)
         return scores
 
     def _encoded(

@@ -15,7 +15,9 @@ from rag.config import DEFAULT_EMBEDDER, DEFAULT_MODEL_CACHE, DEFAULT_RERANKER, 
 from rag.embed import Embedder
 from rag.errors import LibraryError, ModelError
 from rag.gate import slots_for
-from rag.instruments import Gauge, Instruments
+from rag.gauges import gauges
+from rag.inspect.rerankers import Rerankers
+from rag.instruments import Instruments
 from rag.jobs import Jobs
 from rag.library import Library
 from rag.library.embedders import Embedders
@@ -31,6 +33,7 @@ from rag.pipeline import Pipeline
 from rag.records import ModelInfo
 from rag.remote.reranker import RemoteReranker
 from rag.rerank import Reranker
+from rag.samples import bring_judgments
 from rag.score_cache import ScoreCache
 from rag.store import Store
 from rag.wording import stands_in
@@ -83,10 +86,12 @@ class Service:
     instruments: Instruments = field(repr=False)
     jobs: Jobs = field(default_factory=Jobs, init=False, repr=False)
     page_images: PageImages = field(init=False, repr=False)
+    rerankers: Rerankers = field(init=False, repr=False)
     _switching: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.page_images = PageImages(self.library)
+        self.rerankers = Rerankers(self.pipeline, self.load_reranker, self.settings.model_cache)
 
     @property
     def embedder(self) -> Embedder:
@@ -117,6 +122,7 @@ class Service:
         Raises ModelError when the new one cannot be used; the present one stays then.
         """
         with self._switching:
+            self.rerankers.let_go()  # of three in memory at once, one would be in vain
             began, before = time.perf_counter(), resident_bytes()
             new = self.load_reranker(reference)
             new.warm_up()
@@ -130,7 +136,8 @@ class Service:
     def models_in_memory(self) -> list[tuple[tuple[str, str], int]]:
         """Return task and id of each local model in memory, with the size of its files in bytes."""
         embedders = [(("embed", e.info.id), e.file_bytes) for e in self.library.embedders.in_memory()]
-        return [*embedders, (("rerank", self.reranker.info.id), self.reranker.file_bytes)]
+        rerankers = [(("rerank", r.info.id), r.file_bytes) for r in self.rerankers.in_memory()]
+        return list(dict([*embedders, *reversed(rerankers)]).items())  # a name stands for one figure
 
     def returns(self, reranker: ModelInfo) -> bool:
         """Return whether the next start, with the same settings, brings this reranker again."""
@@ -144,6 +151,7 @@ class Service:
         self.library.close()
         if self.pipeline.remote:
             self.pipeline.remote.close()
+        self.rerankers.close()
         self.reranker.close()
         self.library.embedders.close()
 
@@ -183,38 +191,8 @@ def build(settings: Settings, *, stand_in: bool = False) -> Service:
         observe_failure=instruments.observe_failure,
     )
     service = Service(settings, library, pipeline, load_reranker, loaded, instruments)
-    instruments.show(*_gauges(service, scores))
+    instruments.show(*gauges(pipeline, service.models_in_memory, scores))
     return service
-
-
-def _gauges(service: Service, scores: ScoreCache) -> list[Gauge]:
-    gates = {"local": service.pipeline.gate, "remote": service.pipeline.remote_gate}
-    return [
-        (
-            "reranklens_queue_length",
-            "Questions and rerank requests that wait for their turn.",
-            ["reranker"],
-            lambda: [((name,), gate.waiting) for name, gate in gates.items()],
-        ),
-        (
-            "reranklens_in_progress",
-            "Questions and rerank requests that have their turn.",
-            ["reranker"],
-            lambda: [((name,), gate.in_use) for name, gate in gates.items()],
-        ),
-        (
-            "reranklens_model_file_bytes",
-            "Weights and tokenizer of the models in memory, as large as their files are.",
-            ["task", "model"],
-            service.models_in_memory,
-        ),
-        (
-            "reranklens_cached_scores",
-            "Pairs whose score is known.",
-            (),
-            lambda: [((), len(scores))],
-        ),
-    ]
 
 
 def _first_reranker(
@@ -272,7 +250,10 @@ def open_library(settings: Settings, embedders: Embedders) -> Library:
         workers=min(_MOST_PARSERS, settings.threads),
     )
     most = settings.max_upload_mb * 1_000_000
-    return Library(store, embedders, parsers, home=settings.home, max_file_bytes=most)
+    library = Library(store, embedders, parsers, home=settings.home, max_file_bytes=most)
+    with suppress(LibraryError):  # on a full disk, what there is can be searched all the same
+        bring_judgments(library)
+    return library
 
 
 def load_model(

@@ -1,7 +1,7 @@
 """Measure the stages of one question."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -58,3 +58,20 @@ class Stopwatch:
     def elapsed_s(self) -> float:
         """Seconds since this stopwatch was made."""
         return time.perf_counter() - self._began
+
+
+def together(stages: Sequence[StageTime]) -> tuple[StageTime, ...]:
+    """Return `stages` with those of one name as one, where the first of them stands."""
+    sums: dict[str, StageTime] = {}
+    for stage in stages:
+        before = sums.get(stage.stage, StageTime(stage.stage, 0.0))
+        sums[stage.stage] = StageTime(
+            stage.stage,
+            before.seconds + stage.seconds,
+            before.items + stage.items,
+            before.tokens + stage.tokens,
+            before.cached + stage.cached,
+            before.cold or stage.cold,
+            before.each + stage.each,
+        )
+    return tuple(sums.values())

@@ -1,6 +1,7 @@
 """Models: a sound catalogue, names that find their files, a session that feeds what the graph asks for."""
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -258,6 +259,14 @@ def test_outputs_come_in_input_order_whatever_the_lengths(
 ) -> None:
     outputs = toy_model.run(toy_model.encode_pairs("one", [" ".join(words) for words in texts]), list)
     assert outputs == [[1, 3, 2, *map(WORDS.index, words), 2] for words in texts]
+
+
+def test_each_run_has_its_own_time_within_that_of_all(toy_model: OnnxModel) -> None:
+    began = time.perf_counter()
+    timed = toy_model.run_timed(toy_model.encode_pairs("one", ["two", "three " * 100]), len)
+    elapsed = time.perf_counter() - began
+    assert [length for length, _ in timed] == [5, 104]
+    assert all(0 < seconds < elapsed for _, seconds in timed)
 
 
 def test_a_model_is_used_once_it_has_run_and_not_before(toy_model: OnnxModel) -> None:

@@ -25,10 +25,15 @@ from rag.records import (
     Page,
     PairScore,
     Passage,
+    Question,
     RerankedHit,
+    Reranking,
+    Run,
+    RunInfo,
     Scored,
     SearchResult,
     StageTime,
+    Vote,
 )
 
 PASSAGE = Passage("c1", "d1", "manual.pdf", "Turn the valve.", 10, 25, page=2, headings=("Care", "Valve"))
@@ -36,6 +41,8 @@ HIT = Hit(1, PASSAGE, 0.75)
 RERANKED = RerankedHit(-2.5, 5, 5, rank=1, retrieved_rank=3, passage=PASSAGE, cosine=0.75)
 MODEL = ModelInfo("a/model", "ab" * 32, "onnxruntime 1 cpu")
 STAGES = (StageTime("embed", 0.01, 1, cold=True), StageTime("score", 0.5, 30, 900, cached=4))
+RESULT = SearchResult("valve?", "default", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL, ("Cold.",))
+RUN = RunInfo("r1", "default", "valve?", "2026-01-31T12:00:00+00:00", "7", MODEL, MODEL, 1, 0.6)
 EXAMPLES: list[Any] = [
     Page(1, 0, 25),
     Heading(2, "Care", 0),
@@ -48,12 +55,17 @@ EXAMPLES: list[Any] = [
     RERANKED,
     *STAGES[:1],
     MODEL,
-    SearchResult("valve?", "default", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL, ("Cold.",)),
+    RESULT,
+    Reranking((RERANKED,), STAGES, 0.6, MODEL, ("Cold.",)),
     Scored((PairScore(-2.5, 5, 5),), STAGES, 0.6, MODEL, ("Cold.",)),
     FileOutcome("manual.pdf", "added", "manual.pdf: 1 chunk.", "d1", "manual.pdf", 1, 1),
     DocumentInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00"),
     DeletedInfo("d1", "manual.pdf", "pdf", 2048, 1, 1, "2026-01-31T12:00:00+00:00", deleted_at="2026-02-01"),
     Judgment("valve?", "d1", 10, 25, 3),
+    Question("valve?", "q1", "imported"),
+    RUN,
+    Run(RUN, RESULT),
+    Vote("valve?", MODEL, MODEL, "both_good", "Ada"),
 ]
 
 

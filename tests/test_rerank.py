@@ -195,6 +195,15 @@ def test_a_long_passage_says_how_much_of_it_was_read(reranked: tuple[RerankedHit
     assert (short.tokens, short.tokens_read) == (1, 1)
 
 
+def test_where_the_reading_ended_is_where_the_last_token_read_ends(reranker: Reranker) -> None:
+    numbered = "".join(f"boiler {number} needs a valve. " for number in range(200))
+    whole, cut = reranker.score(QUERY, [TEXTS[0], numbered], watch=Stopwatch())
+    end = reranker.read_until(numbered, cut)
+    (again,) = reranker.score(QUERY, [numbered[:end]], watch=Stopwatch())
+    assert reranker.read_until(TEXTS[0], whole) == len(TEXTS[0])
+    assert (again.tokens, again.is_cut, again.logit) == (cut.tokens_read, False, cut.logit)
+
+
 def test_what_is_beyond_the_window_does_not_count(reranker: Reranker) -> None:
     one, other = logits_of(reranker, ["word " * 600 + "orecchiette", "word " * 600 + "museo"])
     assert one == other
@@ -231,6 +240,28 @@ def test_stages_tell_what_was_fed_and_what_was_known() -> None:
         [("tokenize", 1, fed[2], 0, False), ("score", 3, fed[2], 2, False), ("sort", 3, 0, 0, False)],
         [("tokenize", 0, 0, 0, False), ("score", 2, 0, 2, False), ("sort", 2, 0, 0, False)],
     ]
+
+
+def test_the_time_of_each_pair_is_told_in_input_order_and_none_of_a_known_one(fresh: Reranker) -> None:
+    watch = Stopwatch()
+    fresh.score("told", ["a"], watch=watch)
+    fresh.score("told", [TEXTS[6], "a", "b"], watch=watch)
+    _, first, _, second = (stage.each for stage in watch.stages)
+    (alone,), (long, known, short) = first, second
+    assert known is None
+    assert (alone or 0.0) > 0
+    assert 0 < (short or 0.0) < (long or 0.0) <= watch.stages[3].seconds
+
+
+def test_a_known_score_is_computed_anew_where_that_is_wanted_and_learned(alone: dict[str, float]) -> None:
+    cache, watch = ScoreCache(), Stopwatch()
+    reranker = Reranker(load_model(DEFAULT_RERANKER, "rerank", threads=1), cache)
+    for scorer in (reranker.anew(), reranker, reranker.anew()):
+        (score,) = scorer.score(QUERY, TEXTS[:1], watch=watch)
+        assert score.logit == alone[TEXTS[0]]
+    stages = [stage for stage in watch.stages if stage.stage == "score"]
+    assert [(stage.cached, stage.each == (None,)) for stage in stages] == [(0, False), (1, True), (0, False)]
+    assert len(cache) == 1
 
 
 def test_warming_up_scores_past_the_cache() -> None:

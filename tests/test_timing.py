@@ -5,7 +5,7 @@ import time
 import pytest
 
 from rag.records import StageTime
-from rag.timing import Stopwatch
+from rag.timing import Stopwatch, together
 
 
 def test_stages_come_in_the_order_in_which_they_ran() -> None:
@@ -63,3 +63,17 @@ def test_finished_stages_are_not_changed_by_later_ones() -> None:
     with watch.stage("second"):
         pass
     assert len(before) == 1
+
+
+def test_stages_of_one_name_are_added_up_where_the_first_of_them_stands() -> None:
+    stages = [
+        StageTime("queue", 1.0),
+        StageTime("score", 0.25, 2, 30, each=(0.1, 0.2)),
+        StageTime("sort", 0.125, 2),
+        StageTime("score", 0.5, 1, 10, cached=1, cold=True, each=(None,)),
+    ]
+    assert together(stages) == (
+        stages[0],
+        StageTime("score", 0.75, 3, 40, cached=1, cold=True, each=(0.1, 0.2, None)),
+        stages[2],
+    )

@@ -148,14 +148,20 @@ class OnnxModel:
     def run(
         self, encoded: Sequence[Encoded], read: Callable[[Output], T], pulse: Pulse | None = None
     ) -> list[T]:
-        """Return `read(output)` for each text or pair, in input order.
+        """Return `read(output)` for each text or pair, in input order; the rest as in `run_timed`."""
+        return [value for value, _ in self.run_timed(encoded, read, pulse)]
+
+    def run_timed(
+        self, encoded: Sequence[Encoded], read: Callable[[Output], T], pulse: Pulse | None = None
+    ) -> list[tuple[T, float]]:
+        """Return `read(output)` for each text or pair, in input order, and the seconds that its run took.
 
         `output` is the graph's first one without the batch axis, float32. It is read in the worker, so
         that a long list never holds every token's vector at once. `pulse` hears how many are done of the
         stage `score`; when it raises, no further text is begun. Raises ModelError when the graph cannot
         read a text, or gives numbers that mean nothing.
         """
-        values: dict[int, T] = {}
+        values: dict[int, tuple[T, float]] = {}
         # Longest first, so that no worker is left with a long text when the others are done.
         order = iter(sorted(range(len(encoded)), key=lambda i: -encoded[i].fed))
         # A few ahead, so that no worker waits; not all, so that others who run this model get their turns.
@@ -176,7 +182,7 @@ class OnnxModel:
         self.used = self.used or bool(encoded)
         return [values[i] for i in range(len(encoded))]
 
-    def _submit(self, encoded: Encoded, read: Callable[[Output], T]) -> Future[T]:
+    def _submit(self, encoded: Encoded, read: Callable[[Output], T]) -> Future[tuple[T, float]]:
         return self._workers.submit(self._read, encoded.inputs, read)
 
     def _finish(
@@ -198,12 +204,13 @@ class OnnxModel:
         }
         return Encoded({n: np.array([v], dtype=np.int64) for n, v in values.items()}, tokens, read)
 
-    def _read(self, inputs: Mapping[str, NDArray[np.int64]], read: Callable[[Output], T]) -> T:
+    def _read(self, inputs: Mapping[str, NDArray[np.int64]], read: Callable[[Output], T]) -> tuple[T, float]:
+        began = time.perf_counter()
         try:
             output = self._run_one(inputs)
             if not np.isfinite(output).all():
                 raise ValueError("it gives numbers that are not finite")
-            return read(output)
+            return read(output), time.perf_counter() - began
         except (ValueError, *_ORT_ERRORS) as exc:
             raise _unusable(self.model, str(exc)) from exc
 
