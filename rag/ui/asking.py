@@ -10,11 +10,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from rag.amounts import counted
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
-from rag.errors import BusyError
+from rag.errors import BusyError, RagError
 from rag.pipeline import Pipeline
+from rag.records import Question, SearchResult
 from rag.service import Service
 from rag.timing import Pulse
-from rag.ui import state
+from rag.ui import known, sharing, state
 from rag.wording import busy, reranker_label, underway
 
 _TICK_S = 0.1
@@ -45,7 +46,7 @@ def form(service: Service, *, disabled: bool) -> Form:
             "Candidates (retrieve k)",
             1,
             MAX_RETRIEVE_K,
-            service.settings.retrieve_k,
+            state.usual(state.RETRIEVE_K, service.settings.retrieve_k),
             key=state.RETRIEVE_K,
             persist_state="session",
             help="How many chunks FAISS retrieves. The reranker reads all of them.",
@@ -53,7 +54,28 @@ def form(service: Service, *, disabled: bool) -> Form:
         with slots[2]:
             reranker = _reranker_choice(service.pipeline)
         sent = slots[-1].form_submit_button("Ask", type="primary", width="stretch", disabled=disabled)
+    _what_is_kept()
     return Form(question, retrieve_k, reranker, sent)
+
+
+def _what_is_kept() -> None:
+    """Offer, before anything is asked, to have it recorded or not, and shown in the address or not."""
+    with st.container(horizontal=True, key="what_is_kept"):
+        st.toggle(
+            "Record what I ask",
+            True,
+            key=state.RECORD,
+            persist_state="session",
+            help=state.RECORD_HELP,
+        )
+        st.toggle(
+            "Put this question into the address",
+            key=state.IN_ADDRESS,
+            persist_state="session",
+            on_change=sharing.leave_address,
+            help="Whoever opens the address on this server asks the same question of the same collection. "
+            "Addresses are kept in browser histories and proxies' logs: leave it off for what is private.",
+        )
 
 
 def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
@@ -67,10 +89,11 @@ def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
         "none": "No reranking",
     }
     preferred = "remote" if pipeline.preferred is remote else "local"
+    began = state.usual(state.RERANKER, preferred)
     chosen = st.selectbox(
         "Reranker",
         list(names),
-        list(names).index(preferred),
+        list(names).index(began if began in names else preferred),
         format_func=names.__getitem__,
         key=state.RERANKER,
         persist_state="session",
@@ -112,3 +135,18 @@ def turned_away(pipeline: Pipeline, exc: BusyError, *, earlier: bool) -> str:
     """Return the notice for a question that found the queue full, or waited in it for too long."""
     most = max(pipeline.gate.waiting, pipeline.remote_gate.waiting)
     return busy(most, retry_after_s=exc.retry_after_s, earlier=earlier)
+
+
+def record(service: Service, result: SearchResult) -> None:
+    """Keep the answered question in the library's file, unless this session is not to be recorded.
+
+    An answer is drawn all the same where it cannot be kept, as on a full disk; the page says so then.
+    """
+    if not state.records():
+        return
+    store = service.library.store
+    try:
+        store.questions.add(result.collection, [Question(result.query)])
+        known.keep(result, known.RECORDED, store.runs.add(result))
+    except RagError as exc:
+        known.keep(result, known.RECORDED, str(exc))

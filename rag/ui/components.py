@@ -1,6 +1,6 @@
 """Draw records with Streamlit. Names and texts from files never reach a Markdown element."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from html import escape
@@ -12,7 +12,9 @@ from streamlit.delta_generator import DeltaGenerator
 from rag.amounts import counted
 from rag.errors import RagError
 from rag.records import DocumentInfo, SearchResult
-from rag.ui import cards
+from rag.ui import cards, drawing, grading
+from rag.ui.grading_html import Verdict
+from rag.ui.movements import ALL, Movements
 
 
 @contextmanager
@@ -44,10 +46,33 @@ def command(line: str) -> None:
     st.code(line, language=None, wrap_lines=True)
 
 
-def result(found: SearchResult, documents: Sequence[DocumentInfo], *, top_k: int) -> None:
-    """Draw both rankings, the sentence above them and the times; `documents` are those of the collection."""
+def result(
+    found: SearchResult,
+    documents: Sequence[DocumentInfo],
+    *,
+    top_k: int,
+    movements: Movements = ALL,
+    verdicts: Mapping[str, Verdict] | None = None,
+    on_marks: Callable[[], None] | None = None,
+    key: str = "result",
+) -> None:
+    """Draw both rankings, the sentence above them and the times; `documents` are those of the collection.
+
+    With `on_marks`, which saves what was graded in the drawing `key`, the cards can be graded.
+    """
     drawable = {document.id for document in documents if document.has_original and document.kind == "pdf"}
-    st.html(cards.comparison(found, top_k=top_k, drawable=drawable))
+    html = cards.comparison(
+        found,
+        top_k=top_k,
+        drawable=drawable,
+        verdicts=verdicts,
+        movements=movements,
+        told=grading.told(verdicts or {}, len(found.retrieved)) if on_marks else "",
+    )
+    if on_marks:
+        drawing.show_graded(html, key=key, seen=grading.seen(), on_marks=on_marks)
+    else:
+        drawing.show(html, key=key)
     with st.expander("What the numbers mean", icon=":material/help:"):
         for text in cards.meanings(found):
             st.text(text)

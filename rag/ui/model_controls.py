@@ -189,7 +189,7 @@ def _still_holds(service: Service, job: Job) -> bool:
         case "reembed":
             ref = service.library.embedder_ref(job.key.name)
             return ref is not None and ref.id == job.subject
-        case "ingest" | "rechunk" | "import":  # which the Library page shows
+        case "ingest" | "rechunk" | "import" | "measure":  # which other pages show
             return False
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
@@ -14,10 +15,21 @@ from rag.parse.clean import clean
 from rag.records import DocumentInfo, ModelInfo, SearchResult
 from rag.wording import is_remote
 
+# Pages, as Streamlit names them: by the path from the entry script.
+COMPARE_PAGE = "rag/ui/pages/compare.py"
+RUNS_PAGE = "rag/ui/pages/runs.py"
+
 QUESTION = "question"
 RETRIEVE_K = "retrieve_k"
 RERANKER = "reranker"
 TOP_K = "top_k"
+RECORD = "record"
+RECORD_HELP = (
+    "Question, texts found, scores and times are stored in the library's file on the server, where they can "
+    "be opened again, measured, and deleted (page Runs). Off: nothing more is stored in this session; what "
+    "was recorded before stays until it is deleted."
+)
+IN_ADDRESS = "in_address"
 COLLECTION = "collection"
 DOCUMENT = "document"
 SAMPLE_QUESTION = "sample_question"
@@ -46,9 +58,12 @@ _EXPORTED = "exported"
 _IMPORTS = "imports"
 _UPLOADS = "uploads"
 _ASKED = "asked"
+_USUAL = "usual"
 _ASKING = "asking"
 _OPEN_NEXT = "open_next"
 _OTHER_EXPORT = "other_export"
+
+T = TypeVar("T", int, str)
 
 MOST_KEPT_BYTES = 200_000_000  # of uploaded files, for the case that one needs a password
 
@@ -61,8 +76,25 @@ def ask_sample_question() -> None:
     st.session_state[SAMPLE_QUESTION] = None
 
 
+def set_usual(values: Mapping[str, int | str | None]) -> None:
+    """Have the form begin with `values`, by key; None leaves one to the settings."""
+    st.session_state[_USUAL] = {key: value for key, value in values.items() if value is not None}
+
+
+def usual(key: str, otherwise: T) -> T:
+    """Return what the form begins with: what the address of this visit says, or else `otherwise`."""
+    value = st.session_state.get(_USUAL, {}).get(key)
+    return value if isinstance(value, type(otherwise)) else otherwise
+
+
+def ask(question: str) -> None:
+    """Take `question` over as the question, and ask it at the next run of the page that asks."""
+    st.session_state[QUESTION] = question
+    st.session_state[_ASKED] = True
+
+
 def take_asked() -> bool:
-    """Return whether a sample question is waiting to be asked; it is asked once."""
+    """Return whether a question that nobody typed is waiting to be asked; it is asked once."""
     return bool(st.session_state.pop(_ASKED, False))
 
 
@@ -75,6 +107,11 @@ def asking() -> threading.Lock:
 def keep_result(result: SearchResult | None, documents: Sequence[DocumentInfo] = ()) -> None:
     """Keep the last result, and what it was found in, so that a rerun draws it without asking again."""
     st.session_state[_RESULT] = result and (result, tuple(documents))
+
+
+def records() -> bool:
+    """Return whether this session's questions and answers are to be kept in the library's file."""
+    return bool(st.session_state.get(RECORD, True))
 
 
 def last_result(collection: str) -> SearchResult | None:

@@ -1,14 +1,22 @@
 """Ask a question, and see what was retrieved beside what the reranker made of it."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from rag.amounts import counted
 from rag.errors import BusyError, RagError
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.timing import Stopwatch
-from rag.ui import asking, components, library_collections, library_uploads, resources, state
+from rag.ui import (
+    asking,
+    comparing,
+    components,
+    grading,
+    inspection,
+    library_collections,
+    library_uploads,
+    resources,
+    state,
+)
 from rag.ui.shelf import why_unsearchable
 
 with components.problems_shown():
@@ -89,6 +97,7 @@ if documents:
                     pulse=pulse,
                 )
             state.keep_result(result, documents)
+            asking.record(service, result)
         except BusyError as exc:  # which says nothing against the question, or the result before
             result_slot.empty()
             earlier = state.last_result(collection) is not None
@@ -107,19 +116,10 @@ if documents:
                 st.text("The documents have changed since this question was asked. Ask again to search them.")
             if state.is_superseded(service.reranker.info):
                 st.text("The reranker has changed since this question was asked. Ask again to see its order.")
-            top_k = st.slider(
-                "Cards in each column (top k)",
-                1,
-                max(100, service.settings.top_k),
-                service.settings.top_k,
-                key=state.TOP_K,
-                persist_state="session",
-                help="Only what is shown; nothing is computed again.",
-                width=360,
-            )
-            # What stands above the question already is not said twice.
-            others = tuple(notice for notice in found.notices if notice not in standing)
-            components.result(replace(found, notices=others), documents, top_k=top_k)
+            comparing.draw(service, found, documents, standing)
+            # Not in the fragment above: a click in one cannot cancel what takes long.
+            grades = grading.grades(grading.of_result(library, found))
+            inspection.draw(service, found, grades, int(st.session_state[state.TOP_K]))
 
 followed = library_uploads.are_shown(service, collection)
 add_slot = st.expander(

@@ -1,0 +1,40 @@
+"""Put two rerankers side by side: on one question, on all of them, or without their names."""
+
+import streamlit as st
+
+from rag.ui import components, resources, state, versus_all, versus_blind, versus_choice, versus_one
+from rag.ui.shelf import why_unsearchable
+
+_VIEWS = {"One question": versus_one.draw, "All questions": versus_all.draw, "Blind vote": versus_blind.draw}
+
+with components.problems_shown():
+    service = resources.get_service()
+    library = service.library
+    filled = library.filled()
+    collection = state.settle_collection(filled)
+    unsearchable = why_unsearchable(service, collection)
+
+st.title("Rerankers")
+st.text("Two rerankers on the same candidates: where they differ, how long each takes, which one you prefer.")
+
+with components.problems_shown():
+    where, *slots = st.columns([1, 1.7, 1.7])
+    where.selectbox(
+        "Collection", sorted({*filled, collection}), key=state.COLLECTION, persist_state="session"
+    )
+    components.notices([*service.pipeline.standing, *unsearchable])
+    if collection not in filled:
+        st.subheader("This collection is empty")
+        st.text("Rerankers order what was retrieved: add documents first, or open the sample collection.")
+        st.page_link(state.COMPARE_PAGE, label="Add documents", icon=":material/upload_file:")
+    elif not unsearchable and (pair := versus_choice.pair(service, collection, slots)):
+        view = st.segmented_control(
+            "What to compare on",
+            list(_VIEWS),
+            default=next(iter(_VIEWS)),
+            required=True,
+            key=versus_choice.VIEW,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        _VIEWS[view](service, pair)

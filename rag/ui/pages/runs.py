@@ -1,0 +1,46 @@
+"""Look back: what was asked, and what was answered, as it was answered then."""
+
+import streamlit as st
+
+from rag.ui import components, grading, inspection, resources, runs_opened, runs_table, state
+
+with components.problems_shown():
+    service = resources.get_service()
+    library = service.library
+    names = library.collections()
+    collection = state.settle_collection(library.filled())
+    run = runs_opened.from_address(library)
+
+if problem := state.take_problem():
+    components.problem(problem)
+
+if run:
+    st.title("A recorded run")
+    with components.problems_shown():
+        documents = library.documents(run.info.collection)
+        runs_opened.head(service, run)
+        top_k = int(st.session_state.get(state.TOP_K, service.settings.top_k))
+        components.result(run.result, documents, top_k=top_k)
+        grades = grading.grades(grading.of_result(library, run.result))
+        inspection.draw(service, run.result, grades, top_k, run=run.info)
+else:
+    st.title("Runs")
+    st.text("What was asked, and what was answered: to be opened again, and compared with today's answer.")
+    with components.problems_shown():
+        st.selectbox(
+            "Collection",
+            sorted({*names, collection}),
+            key=state.COLLECTION,
+            persist_state="session",
+            width=360,
+        )
+        found = library.store.runs.of(collection)
+        runs_table.what_is_stored(len(found))
+        if found:
+            revision = library.store.existing(collection).revision
+            selected = runs_table.runs(found, revision)
+            runs_table.actions(service, selected, found)
+        else:
+            st.subheader("Nothing is recorded here yet")
+            st.text("Ask a question on the page Compare, and its answer is kept here.")
+            st.page_link(state.COMPARE_PAGE, label="Ask a question", icon=":material/search:")
