@@ -1,7 +1,7 @@
 # `make run` starts the application, `make test` proves it. Both install what they need into .venv first.
 
 SHELL := bash
-.PHONY: run test coverage check bench clean help
+.PHONY: run test coverage check screenshots bench clean help
 
 PORT ?= 8501
 PYTHON ?= python3.11 python3.12 python3.13 python3
@@ -30,6 +30,10 @@ check: $(VENV)/dev.done  ## check only style and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+screenshots: $(VENV)/dev.done  ## take a picture of every page into docs/screenshots/, to be looked at
+	@.ci/chromium
+	$(PY) -m docs.screenshots
 
 bench: $(BENCH)/bench.done  ## measure speed and memory, against FlashRank; writes benchmarks/RESULTS.md
 	@.ci/chromium

@@ -19,6 +19,8 @@ _COMMANDS = {
     "search": ("search", "ask a question: both rankings and every stage's time"),
     "rerank": ("rerank", "score passages for one question"),
     "eval": ("evaluate", "measure both stages over a BEIR folder"),
+    "report": ("report", "write what was answered and measured as one HTML file"),
+    "judgments": ("judgments", "hand judgments and recorded runs to other programs, or take some over"),
     "collections": ("collections", "list, create, rename, delete, export and import collections"),
     "reembed": ("reembed", "give a collection another embedder"),
     "models": ("models", "the catalogue and the cache: list, export, check, path"),

@@ -12,6 +12,8 @@ from rag.records import ModelInfo, RerankedHit, SearchResult, StageTime
 
 Direction = Literal["up", "down", "same", "new", "out"]
 
+RERANKING_OFF = "Reranking was turned off for this question."
+
 _UNITS = {"pptx": "slide", "odp": "slide", "xlsx": "sheet", "ods": "sheet", "epub": "chapter"}
 
 
@@ -104,6 +106,10 @@ def underway(stage: str, done: int, of: int) -> str:
             return f"{counted(of, 'question')} {'is' if of == 1 else 'are'} before this one."
         case "network":
             return f"Waiting for the remote reranker: {done:,} of {counted(of, 'request')} answered."
+        case "repeat":
+            return f"Asked {done:,} of {counted(of, 'time')}."
+        case "why":
+            return f"The cross-encoder has read {done:,} of {counted(of, 'pair')}, each without one part."
         case _:
             return f"The cross-encoder has read {done:,} of {counted(of, 'candidate')}."
 

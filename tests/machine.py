@@ -10,7 +10,7 @@ from rag.embed import Embedder
 from rag.errors import MissingModelError
 from rag.library.embedders import Embedders
 from rag.models.cache import InstalledModel, locate
-from rag.models.manifest import FileFacts, Manifest, Parity, Task, write
+from rag.models.manifest import FileFacts, Manifest, Parity, Quantization, Task, write
 from rag.models.naming import folder_name
 from rag.models.session import OnnxModel
 from rag.rerank import Reranker
@@ -68,10 +68,17 @@ class Machine:
         return self.has[reference]
 
 
-def export_copy(cache: Path, model_id: str, *, task: Task = "embed", max_tokens: int = 128) -> None:
+def export_copy(
+    cache: Path,
+    model_id: str,
+    *,
+    task: Task = "embed",
+    max_tokens: int = 128,
+    quantization: Quantization = "int8",
+) -> None:
     """Put the default model of `task` into the model cache `cache` as if it were an exported `model_id`."""
     default = installed(task)
-    folder = cache / folder_name(model_id, "int8")
+    folder = cache / folder_name(model_id, quantization)
     folder.mkdir(parents=True)
     files = {}
     for path in (default.graph, default.tokenizer):
@@ -83,7 +90,7 @@ def export_copy(cache: Path, model_id: str, *, task: Task = "embed", max_tokens:
         task=task,
         source=model_id,
         revision="test",
-        quantization="int8",
+        quantization=quantization,
         opset=17,
         reading=replace(default.reading, max_tokens=max_tokens),
         files=files,

@@ -390,7 +390,8 @@ def test_the_result_is_legible_in_both_themes(answered: "Page", scheme: Any) -> 
     assert (max(map(int, re.findall(r"\d+", ground)[:3])) < 64) == (scheme == "dark")
     texts = answered.locator(
         ".rl-summary, .rl-text, .rl-text mark, .rl-source, .rl-number, .rl-rank, .rl-move, "
-        ".rl-column header p, .rl-timing li, .rl-timing small, .rl-badge"
+        ".rl-column header p, .rl-timing li, .rl-timing small, .rl-badge, "
+        ".rl-told, .rl-grades button, .rl-legend li"
     )
     contrasts = texts.evaluate_all(CONTRASTS)
     assert len(contrasts) > 30

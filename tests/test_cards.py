@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from html import escape, unescape
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,22 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results import REMOTE, search_result
 
+from rag.charts import css
 from rag.page_links import PageLink, is_signed
-from rag.records import SearchResult, StageTime
-from rag.ui.cards import (
+from rag.records import Judgment, SearchResult, StageTime
+from rag.ui.cards import comparison, notice
+from rag.ui.grading_html import Verdict
+from rag.ui.movements import Movements
+from rag.ui.numbers_html import (
     COSINE_HELP,
     LOGIT_HELP,
     RELEVANCE_HELP,
     SIGMOID_HELP,
     SIMILARITY_HELP,
-    comparison,
     meanings,
-    notice,
-    timing_strip,
 )
 from rag.ui.passage_html import differences, highlighted
+from rag.ui.timing_html import timing_strip
 
-ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = (
     "<script>alert(1)</script> & \"quoted\" 'too' <img src=x onerror=x> ![x](http://x) $\\LaTeX$ :red[x]"
 )
@@ -242,9 +242,12 @@ def test_every_stage_has_a_colour_and_an_explanation_of_its_own() -> None:
         "server",
         "duplicates",
     )
-    style = (ROOT / "rag" / "ui" / "style.css").read_text(encoding="utf-8")
-    colours = [re.findall(rf"\.rl-bar-{name} {{ background: (#\w+); }}", style) for name in names]
+    colours = [re.findall(rf"--rl-{name}: (light-dark\(.*?\));", css()) for name in names]
     assert len({colour for (colour,) in colours}) == len(names)
+    assert all(
+        f".rl-bar-{name} {{ background: var(--rl-{name}); fill: var(--rl-{name}); }}" in css()
+        for name in names
+    )
     strip = timing_strip(search_result((1,), stages=[StageTime(name, 0.01) for name in names]))
     assert len(set(re.findall('title="([^"]{20,})"', strip))) == len(names) + 1
 
@@ -277,3 +280,78 @@ def test_the_bar_is_in_proportion_to_the_times() -> None:
     stages = (StageTime("embed", 0.02), StageTime("score", 0.07))
     shares = re.findall(r"width:([\d.]+)%", timing_strip(search_result((1,), stages=stages)))
     assert [float(share) for share in shares] == [20, 70], "in hundredths of the total"
+
+
+def test_the_flow_and_both_cards_of_a_candidate_share_a_key() -> None:
+    html = comparison(search_result((3, 1, 2)), top_k=3)
+    for key in ("1", "2", "3"):
+        assert html.count(f' data-c="{key}"') == 3
+        assert f'.rl-linked:has([data-c="{key}"]' in html
+
+
+def test_candidates_without_a_card_have_a_line() -> None:
+    html = comparison(search_result(range(20, 0, -1)), top_k=2)
+    assert html.count("<article") == 4
+    assert len(re.findall(r'<g [^>]*data-c="', html)) == 20
+
+
+def test_without_reranking_there_is_no_flow() -> None:
+    assert "rl-middle" not in comparison(search_result((1, 2), rerank=False), top_k=2)
+
+
+def test_a_filter_shows_those_that_crossed_the_cut_and_fades_the_lines_of_the_others() -> None:
+    result = search_result((3, 1, 2, 4))
+    entered = comparison(result, top_k=2, movements=Movements(entered=True))
+    assert re.findall(r'<article[^>]* data-chunk="chunk-(\d)"', entered) == ["3"]
+    left = comparison(result, top_k=2, movements=Movements(left=True))
+    assert re.findall(r'<article[^>]* data-chunk="chunk-(\d)"', left) == ["2"]
+    assert entered.count("rl-faint") == left.count("rl-faint") == 3
+
+
+@pytest.mark.parametrize(
+    ("movements", "kept"),
+    [
+        (Movements(), [(1, 1), (12, 3), (2, 15), (40, 20)]),
+        (Movements(at_least=9), [(12, 3), (2, 15), (40, 20)]),
+        (Movements(at_least=10), [(2, 15), (40, 20)]),
+        (Movements(entered=True), [(12, 3)]),
+        (Movements(left=True), [(2, 15)]),
+        (Movements(entered=True, left=True), [(12, 3), (2, 15)]),
+        (Movements(at_least=10, entered=True, left=True), [(2, 15)]),
+    ],
+)
+def test_movements_are_those_asked_for(movements: Movements, kept: list[tuple[int, int]]) -> None:
+    ways = [(1, 1), (12, 3), (2, 15), (40, 20)]
+    assert [way for way in ways if movements.include(*way, top_k=10)] == kept
+
+
+def test_who_says_the_same_as_a_card_that_is_filtered_out_has_a_card_of_its_own() -> None:
+    alike = with_duplicates((1, 3, 2), {}, r2=(1, 1.0), r3=(1, 1.0))
+    html = comparison(alike, top_k=3, movements=Movements(at_least=1)).partition("Reranked ·")[0]
+    assert re.findall(r'<article[^>]* data-chunk="chunk-(\d)"', html) == ["2", "3"]
+
+
+def verdict(grade: int | None, others: int | None = None) -> Verdict:
+    return Verdict(Judgment("a question", "0" * 64, 0, 7, grade), others)
+
+
+def test_a_card_shows_its_judges_grade_and_that_of_the_others() -> None:
+    html = comparison(search_result((1, 2)), top_k=2, verdicts={"chunk-1": verdict(0, others=3)})
+    card = html[html.index('data-chunk="chunk-1"') : html.index('data-chunk="chunk-2"')]
+    assert re.findall(r'data-grade="(.)" aria-pressed="true"', card) == ["0"]
+    assert "others: 3" in card
+    assert html.count("rl-judged-bad") == 2
+    assert "judged bad, grade 0" in html
+
+
+def test_who_cannot_judge_leaves_the_line_unjudged() -> None:
+    html = comparison(search_result((1,)), top_k=1, verdicts={"chunk-1": verdict(None, others=3)})
+    assert html.count("rl-judged-unsure") == 2
+    assert "not judged" in html
+
+
+def test_cards_are_graded_only_where_somebody_listens() -> None:
+    assert "<button" not in comparison(search_result((1,)), top_k=1)
+    gradable = comparison(search_result((1,)), top_k=1, verdicts={})
+    assert gradable.count('aria-keyshortcuts="0 1 2 3 x u"') == 2
+    assert gradable.count("<button") == 10

@@ -57,7 +57,7 @@ def test_every_command_and_each_of_its_options_is_in_the_readme() -> None:
     for name, command in commands(parser()):
         (usage,) = re.findall(rf"^    python -m rag ({name}(?: .*)?)$", README, re.MULTILINE)
         options = {o for a in command._actions for o in a.option_strings if o.startswith("--")}
-        assert set(re.findall(r"--[a-z-]+", usage)) == options - {"--help", "--json"}
+        assert set(re.findall(r"--[a-z0-9-]+", usage)) == options - {"--help", "--json"}
 
 
 def anchors(page: Path) -> set[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import misbehaving
 import pytest
 import streamlit as st
+from drawings import drawn
 from machine import export_copy
 from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
@@ -112,12 +113,14 @@ def shown(page: AppTest) -> str:
 def _html(element: object) -> str:
     if getattr(element, "type", "") == "html":
         return str(getattr(element, "value", ""))
+    if getattr(element, "type", "") == "bidi_component":
+        return drawn(element)
     return re.sub("<", "&lt;", f"{getattr(element, 'label', '')} {getattr(element, 'value', '')}")
 
 
 def cards(page: AppTest) -> list[str]:
     """The ids of the chunks on the cards, column by column."""
-    return re.findall('data-chunk="([^"]*)"', " ".join(element.value for element in page.html))
+    return re.findall('data-chunk="([^"]*)"', " ".join(drawn(each) for each in page.get("bidi_component")))
 
 
 def times(page: AppTest) -> list[str]:

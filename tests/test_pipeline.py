@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,18 +17,20 @@ from files import text_file
 from machine import Machine, make_embedder, make_reranker, relabelled
 
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
-from rag.errors import NotFoundError, QueryError
+from rag.errors import NotFoundError, QueryError, RemoteError
+from rag.gate import Gate
 from rag.languages import language_notices
 from rag.models.session import OnnxModel
 from rag.pipeline import Pipeline
 from rag.question import MAX_QUERY_CHARS, checked_query
-from rag.records import Hit, RerankedHit, SearchResult, StageTime
-from rag.rerank import Reranker
+from rag.records import Hit, ModelInfo, PairScore, RerankedHit, SearchResult, StageTime
+from rag.rerank import Reranker, Scorer
 from rag.service import Service, build, open_library
 from rag.timing import Pulse, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "pipeline"
+CHOICES: tuple[RerankerChoice, ...] = ("preferred", "local", "remote", "none")
 STAGES = ["queue", "embed", "search", "tokenize", "score", "sort", "duplicates"]
 TEXTS = {
     "boiler.txt": "The boiler needs a new valve before the winter starts.",
@@ -214,6 +217,108 @@ def test_a_running_question_keeps_its_reranker(service: Service, documents: dict
         assert pipeline.use_reranker(other) is slow
         assert slow.done.is_set()
         assert running.result(10).reranker == slow.info
+
+
+class Elsewhere(Scorer):
+    """A remote reranker that needs no network: the shorter a passage, the better."""
+
+    info = ModelInfo("maker/elsewhere", "", "remote cohere at gpu.example.com")
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        self._gate, self.turns = gate, list[int]()
+
+    def score(
+        self, query: str, passages: Sequence[str], *, watch: Stopwatch, pulse: Pulse | None = None
+    ) -> tuple[PairScore, ...]:
+        self.turns.append(self._gate.in_use if self._gate else 0)
+        if not query.endswith("?"):
+            raise RemoteError("gpu.example.com fails.", kind="refused")
+        return tuple(PairScore(None, relevance=1 / (1 + len(passage))) for passage in passages)
+
+    def query_tokens_unread(self, query: str) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+# One question, several rerankers
+
+
+def test_a_given_scorer_orders_the_hits_in_place_of_any_other(ask: Ask, service: Service) -> None:
+    other = make_reranker("another/reranker", "f" * 64)
+    here = ask("when does the museum open?")
+    for choice in CHOICES:
+        result = service.pipeline.search(
+            "when does the museum open?", collection=COLLECTION, retrieve_k=10, reranker=choice, scorer=other
+        )
+        assert (result.reranker, result.notices) == (other.info, italian(result))
+        assert names(result) == names(here)
+    other.close()
+
+
+def test_a_given_remote_scorer_is_waited_for_at_its_own_gate_and_none_takes_its_place(
+    service: Service, documents: dict[str, str]
+) -> None:
+    assert documents
+    pipeline = Pipeline(service.library, service.reranker)
+    elsewhere = Elsewhere(pipeline.gate)
+    result = pipeline.search("Rome?", collection=COLLECTION, retrieve_k=9, scorer=elsewhere)
+    assert (result.reranker, elsewhere.turns) == (elsewhere.info, [0])
+    assert names(result) == sorted(TEXTS, key=lambda name: len(TEXTS[name]))
+    with pytest.raises(RemoteError):
+        pipeline.search("Rome", collection=COLLECTION, retrieve_k=9, scorer=elsewhere)
+
+
+def test_a_question_asked_afresh_computes_every_score_and_the_cache_learns_it(
+    ask: Ask, service: Service
+) -> None:
+    first = ask("asked, and asked afresh")
+    fresh = service.pipeline.search(
+        "asked, and asked afresh", collection=COLLECTION, retrieve_k=10, fresh=True
+    )
+    new = service.pipeline.search("only asked afresh", collection=COLLECTION, retrieve_k=10, fresh=True)
+    assert (fresh.cached, fresh.reranked) == (0, first.reranked)
+    assert (new.cached, ask("only asked afresh").cached) == (0, len(TEXTS))
+
+
+def test_the_time_of_each_pair_comes_in_the_order_of_retrieval(service: Service) -> None:
+    long, short = "The pump hums. " * 80, "The pump hums."
+    files = [text_file("long.txt", long), text_file("short.txt", short)]
+    service.library.ingest(files, collection="lengths")
+    for query in ("The pump hums.", "pump?"):
+        result = service.pipeline.search(query, collection="lengths", retrieve_k=9, fresh=True)
+        each, lengths = stage(result, "score").each, [len(hit.passage.text) for hit in result.retrieved]
+        assert len(each) == len(lengths) > 2
+        slowest = max(range(len(each)), key=lambda place: each[place] or 0.0)
+        assert lengths[slowest] > len(short)
+
+
+def test_the_same_candidates_are_put_in_order_by_another_reranker(ask: Ask, service: Service) -> None:
+    result, elsewhere, watch = ask("where is Rome?"), Elsewhere(service.pipeline.gate), Stopwatch()
+    here = service.pipeline.rerank_with(result.query, result.retrieved, service.reranker, watch=watch)
+    there = service.pipeline.rerank_with(result.query, result.retrieved, elsewhere)
+    unmarked = [replace(hit, duplicate_of=None, similarity=None) for hit in result.reranked]
+    assert (list(here.reranked), here.reranker) == (unmarked, service.reranker.info)
+    assert [stage.stage for stage in here.stages] == ["queue", "tokenize", "score", "sort"]
+    assert here.stages[2].cached == len(TEXTS)
+    assert sum(stage.seconds for stage in here.stages) <= here.total_s <= watch.elapsed_s
+    assert [hit.relevance for hit in there.reranked] == sorted(
+        (1 / (1 + len(text)) for text in TEXTS.values()), reverse=True
+    )
+    assert (there.reranker, elsewhere.turns) == (elsewhere.info, [0])
+
+
+def test_reranking_afresh_computes_what_is_known(ask: Ask, service: Service) -> None:
+    result = ask("where is Rome?")
+    afresh = service.pipeline.rerank_with(result.query, result.retrieved, service.reranker, fresh=True)
+    assert afresh.stages[2].cached == 0
+    assert None not in afresh.stages[2].each
+
+
+def test_no_candidates_are_put_in_no_order(service: Service) -> None:
+    none = service.pipeline.rerank_with("Rome?", (), service.reranker)
+    assert (none.reranked, none.stages[2].each) == ((), ())
 
 
 # Waiting, and giving up

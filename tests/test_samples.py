@@ -2,12 +2,19 @@
 
 import json
 from collections import Counter
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toy_library import ingest, opened
 
 from data.judge_corpus import corpus_lines
 from rag.beir import BeirFolder, read_beir
+from rag.config import Settings
+from rag.library.embedders import Embedders
+from rag.samples import SAMPLE_COLLECTION, SAMPLE_JUDGE, bring_judgments, sample_files
+from rag.service import open_library
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SAMPLES = sorted((DATA / "samples").iterdir())
@@ -83,3 +90,46 @@ def test_building_from_the_sources_gives_the_same_bytes() -> None:
 def _language(text: str) -> str:
     words = Counter(text.lower().split())
     return "it" if words["di"] + words["che"] > words["of"] + words["the"] else "en"
+
+
+def test_a_sample_collection_has_its_questions_and_judgments(tmp_path: Path, judged: BeirFolder) -> None:
+    with opened(tmp_path) as library:
+        assert bring_judgments(library) == 0  # there is no such collection yet
+        library.ingest(sample_files(), collection=SAMPLE_COLLECTION)
+        assert bring_judgments(library) == sum(map(len, judged.qrels.values()))
+        told = [(one.text, one.id, one.origin) for one in library.store.questions.of(SAMPLE_COLLECTION)]
+        assert told == [(text, name, "sample") for name, text in judged.queries.items()]
+        for judgment in library.store.judgments.of(SAMPLE_COLLECTION, told[0][0], SAMPLE_JUDGE):
+            text = library.document(SAMPLE_COLLECTION, judgment.document_id)[0].text
+            passage = text[judgment.start : judgment.end]
+            (passage_id,) = (name for name, told in judged.corpus.items() if told == passage)
+            assert judged.qrels["it01"][passage_id] == judgment.grade
+
+
+def test_judgments_come_once_and_what_a_person_changed_stays(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        library.ingest(sample_files()[:3], collection=SAMPLE_COLLECTION)
+        first = bring_judgments(library)
+        changed = library.judgments(SAMPLE_COLLECTION)[0]
+        library.judge(replace(changed, grade=3, note="mine"), collection=SAMPLE_COLLECTION)
+        assert (first > 0, bring_judgments(library)) == (True, 0)
+        library.ingest(sample_files()[3:6], collection=SAMPLE_COLLECTION)
+        assert bring_judgments(library) > 0
+        assert replace(changed, grade=3, note="mine") in [
+            replace(one, judged_at=changed.judged_at) for one in library.judgments(SAMPLE_COLLECTION)
+        ]
+
+
+def test_a_document_of_somebody_else_is_not_judged(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        name = sample_files()[0].name
+        ingest(library, {name: "Another text under the name of a sample."}, SAMPLE_COLLECTION)
+        assert bring_judgments(library) == 0
+        assert library.store.questions.of(SAMPLE_COLLECTION) == ()
+
+
+def test_whoever_opens_a_library_with_samples_finds_them_judged(embedders: Embedders, tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        library.ingest(sample_files()[:2], collection=SAMPLE_COLLECTION)
+    with closing(open_library(Settings(home=tmp_path), embedders)) as library:
+        assert library.store.judgments.judges(SAMPLE_COLLECTION) == (SAMPLE_JUDGE,)

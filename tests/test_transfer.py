@@ -21,11 +21,11 @@ from rag.ingest import SourceFile
 from rag.library import Library
 from rag.library.embedders import Embedders
 from rag.library.reembed import reembed
-from rag.records import Chunking, Judgment
+from rag.records import Chunking, Judgment, Question
 from rag.service import open_library
 from rag.store import Store
 from rag.transfer import export_collection, export_file, import_collection
-from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS
+from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, QUESTIONS, VECTORS
 
 BREAD = b"# Bread\n\nThe dough rests for ninety minutes under a cloth.\n\n# Oven\n\nIt is cleaned on Fridays."
 BOILER = "Se la caldaia si ferma, leggi il manometro \u2066e apri\u2069 il rubinetto. فتح الصنبور.".encode()
@@ -43,6 +43,10 @@ def stocked(tmp_path_factory: pytest.TempPathFactory, embedders: Embedders) -> I
     )
     _again_with_original(library)
     library.judge(Judgment("How long?", sha256(BREAD).hexdigest(), 9, 30, 3), collection="shelf")
+    unsure = Judgment("How long?", sha256(BREAD).hexdigest(), 9, 40, None, "Ada <b>", "which dough?")
+    library.judge(unsure, collection="shelf")
+    library.store.questions.add("shelf", [Question("How long?", "q1", "imported"), Question("Quanto?")])
+    library.store.judgments.set_guidelines("shelf", "3 answers it fully.")
     yield library
     library.close()
 
@@ -105,13 +109,15 @@ def with_document(parts: Parts, change: Callable[[dict[str, Any]], object]) -> b
 
 def test_what_was_exported_comes_back_equal(filled: Library) -> None:
     outcome = import_collection(filled, io.BytesIO(exported(filled)), "copy")
-    assert (outcome.documents, outcome.judgments, outcome.embedded) == (2, 1, False)
+    assert (outcome.documents, outcome.judgments, outcome.questions, outcome.embedded) == (2, 2, 2, False)
     before, after = filled.documents("shelf"), filled.documents("copy")
     assert [replace(one, added_at="") for one in before] == [replace(one, added_at="") for one in after]
     for info in before:
         assert filled.document("shelf", info.id) == filled.document("copy", info.id)
         assert filled.original("shelf", info.id) == filled.original("copy", info.id)
     assert filled.judgments("shelf") == filled.judgments("copy")
+    assert filled.store.questions.of("shelf") == filled.store.questions.of("copy")
+    assert filled.store.judgments.guidelines("copy") == "3 answers it fully."
 
 
 def test_a_second_export_has_the_same_documents_vectors_and_judgments(filled: Library) -> None:
@@ -120,6 +126,22 @@ def test_a_second_export_has_the_same_documents_vectors_and_judgments(filled: Li
     one, other = parts_of(first), parts_of(exported(filled, "copy"))
     assert one.keys() == other.keys()
     assert {name for name in one if one[name] != other[name]} == {MANIFEST}
+
+
+def as_first_version(parts: Parts) -> bytes:
+    """The export as the first version wrote it: no questions, no guidelines, no judges."""
+    told = {k: v for k, v in json.loads(parts[MANIFEST]).items() if k not in ("questions", "guidelines")}
+    judgment = {"query": "How long?", "document_id": sha256(BREAD).hexdigest(), "start": 9, "end": 30}
+    lines = json.dumps({**judgment, "grade": 3}).encode() + b"\n"
+    kept = {name: data for name, data in parts.items() if name != QUESTIONS}
+    return signed({**kept, JUDGMENTS: lines, MANIFEST: json.dumps(told).encode()}, version=1, judgments=1)
+
+
+def test_an_export_of_the_first_version_is_still_read(filled: Library) -> None:
+    outcome = import_collection(filled, io.BytesIO(as_first_version(parts_of(exported(filled)))), "copy")
+    assert (outcome.documents, outcome.judgments, outcome.questions) == (2, 1, 0)
+    (judgment,) = filled.judgments("copy")
+    assert (judgment.grade, judgment.judge, judgment.note) == (3, "", "")
 
 
 def test_an_imported_collection_is_searched_like_the_first(filled: Library) -> None:
@@ -185,7 +207,7 @@ def with_a_stranger(parts: Parts) -> bytes:
 
 
 def of_another_version(parts: Parts) -> bytes:
-    return signed(parts, version=2)
+    return signed(parts, version=3)
 
 
 def fewer_than_told(parts: Parts) -> bytes:
@@ -237,6 +259,27 @@ def a_document_twice(parts: Parts) -> bytes:
 
 def a_judgment_of_four(parts: Parts) -> bytes:
     return signed({**parts, JUDGMENTS: parts[JUDGMENTS].replace(b'"grade":3', b'"grade":4')})
+
+
+def a_judge_with_too_long_a_name(parts: Parts) -> bytes:
+    return signed({**parts, JUDGMENTS: parts[JUDGMENTS].replace(b"Ada", b"A" * 100)})
+
+
+def judged_at_no_time(parts: Parts) -> bytes:
+    lines = parts[JUDGMENTS].replace(b'"judged_at":"', b'"judged_at":"<script>')
+    return signed({**parts, JUDGMENTS: lines})
+
+
+def a_question_of_nothing(parts: Parts) -> bytes:
+    return signed({**parts, QUESTIONS: parts[QUESTIONS].replace(b'"Quanto?"', b'""')})
+
+
+def fewer_questions_than_told(parts: Parts) -> bytes:
+    return signed({**parts, QUESTIONS: b""})
+
+
+def guidelines_without_end(parts: Parts) -> bytes:
+    return signed(parts, guidelines="x" * 30_000)
 
 
 def deeply_nested(parts: Parts) -> bytes:
@@ -320,7 +363,8 @@ HOSTILE = [
     a_document_twice, a_judgment_of_four, deeply_nested, a_bomb, without_chunks, a_chunk_of_no_tokens,
     a_chunk_on_no_page, a_chunk_below_a_book, headings_out_of_order, chunks_of_one_token,
     chunks_that_are_all_the_text, a_file_of_another_document, a_manifest_that_cannot_be_unpacked,
-    packed_another_way,
+    packed_another_way, a_judge_with_too_long_a_name, judged_at_no_time, a_question_of_nothing,
+    fewer_questions_than_told, guidelines_without_end,
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`collections`: list, make, rename, delete, export and import them."""
+"""`collections`: list, make, rename, delete, export and import them, or a data set."""
 
 import argparse
 from dataclasses import asdict
@@ -10,6 +10,8 @@ from rag.amounts import counted
 from rag.cli.common import add_json, as_json, settings_for
 from rag.errors import InputFileError
 from rag.library import Library
+from rag.report.data_sets import beir_folder, beir_zip
+from rag.report.imports import IMPORTED
 from rag.service import open_embedders, open_library
 from rag.transfer import export_file, import_collection
 
@@ -28,9 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write a whole collection to one file")
     export.add_argument("name", metavar="NAME")
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: NAME.zip")
-    imports = actions.add_parser("import", help="make an exported collection one of this library")
-    imports.add_argument("file", type=Path, metavar="FILE")
+    imports = actions.add_parser(
+        "import", help="make an exported collection, or a BEIR data set, one of this library"
+    )
+    imports.add_argument("file", type=Path, metavar="FILE|DIR")
     imports.add_argument("--name", metavar="N", help="what to call it, in place of its own name")
+    imports.add_argument("--judge", metavar="J", help="whose the judgments of a data set are")
     imports.add_argument(
         "--reembed", action="store_true", help="embed its texts anew, with the embedder for new collections"
     )
@@ -122,6 +127,26 @@ def _exported(library: Library, name: str, out: Path) -> dict[str, int]:
 
 
 def _import(library: Library, args: argparse.Namespace) -> _Answer:
+    path: Path = args.file
+    if path.is_dir():
+        return _import_data_set(library, path, args)
+    with beir_zip(path) as folder:
+        return _import_data_set(library, folder, args) if folder else _import_export(library, args)
+
+
+def _import_data_set(library: Library, folder: Path, args: argparse.Namespace) -> _Answer:
+    name = args.name or folder.resolve().name.removesuffix(".zip")
+    with tqdm(desc="embed", unit=" chunks") as bar:
+
+        def show(_file: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        imported = beir_folder(library, folder, name, judge=args.judge or IMPORTED, on_progress=show)
+    return {"collection": name, **asdict(imported)}, f"Collection {name!r}: {imported.message}"
+
+
+def _import_export(library: Library, args: argparse.Namespace) -> _Answer:
     path: Path = args.file
     try:
         with path.open("rb") as file, tqdm(desc="import", unit=" documents") as bar:

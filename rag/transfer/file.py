@@ -9,14 +9,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.errors import LibraryError
 from rag.parse.zips import ZIP_FAILURES
-from rag.records import Judgment
+from rag.records import Judgment, Question
 from rag.store.vectors import LITTLE_FLOAT32
 from rag.transfer.parts import (
     DOCUMENTS,
     JUDGMENTS,
     MANIFEST,
     ORIGINALS,
+    QUESTIONS,
     SHA256,
     VECTORS,
     Kept,
@@ -25,6 +27,7 @@ from rag.transfer.parts import (
     check,
     check_judgment,
     check_manifest,
+    check_question,
     check_size,
     spoilt,
 )
@@ -68,7 +71,7 @@ class ExportFile:
             raise spoilt("it has not the parts of one, each once")
         for name in names:
             original = name.startswith(ORIGINALS) and SHA256.fullmatch(name.removeprefix(ORIGINALS))
-            if not original and name not in (MANIFEST, DOCUMENTS, VECTORS, JUDGMENTS):
+            if not original and name not in (MANIFEST, DOCUMENTS, VECTORS, JUDGMENTS, QUESTIONS):
                 raise spoilt(f"it holds a part {name[:100]!r}, which none has")
         if any(member.compress_type not in _PACKED for member in members):
             raise spoilt("it is packed as none is")
@@ -85,6 +88,12 @@ class ExportFile:
         """Yield the judgments, in order."""
         for line in self._lines(JUDGMENTS):
             yield _decoded(line, Judgment, JUDGMENTS)
+
+    def questions(self) -> Iterator[Question]:
+        """Yield the questions, in order; none of an export of the first version."""
+        if QUESTIONS in self.manifest.parts:
+            for line in self._lines(QUESTIONS):
+                yield _decoded(line, Question, QUESTIONS)
 
     def original(self, digest: str) -> bytes:
         """Return the file with this sha256."""
@@ -116,16 +125,24 @@ class ExportFile:
             ids.add(kept.document.id)
             names.add(kept.document.name)
             n_documents, n_chunks = n_documents + 1, n_chunks + len(kept.chunks)
-        n_judgments = 0
-        for judgment in self.judgments():
-            check_judgment(judgment)
-            n_judgments += 1
-        counts = (manifest.documents, manifest.chunks, manifest.judgments, manifest.parts[VECTORS].bytes)
-        if counts != (n_documents, n_chunks, n_judgments, n_chunks * manifest.dim * 4):
-            raise spoilt("it holds more or less than its manifest says")
+        counts = (manifest.documents, manifest.chunks, manifest.parts[VECTORS].bytes)
+        if counts != (n_documents, n_chunks, n_chunks * manifest.dim * 4):
+            raise _miscounted()
+        self._check_judging()
         if n_documents and manifest.embedder is None:
             raise spoilt("it does not say which embedder made its vectors")
         self._check_vectors()
+
+    def _check_judging(self) -> None:
+        n_judgments = n_questions = 0
+        for judgment in self.judgments():
+            check_judgment(judgment)
+            n_judgments += 1
+        for question in self.questions():
+            check_question(question)
+            n_questions += 1
+        if (self.manifest.judgments, self.manifest.questions) != (n_judgments, n_questions):
+            raise _miscounted()
 
     def _check_vectors(self) -> None:
         reader, left, dim = self.vectors(), self.manifest.chunks, self.manifest.dim
@@ -188,6 +205,10 @@ class Reader:
         if len(data) < n * dim * LITTLE_FLOAT32.itemsize:
             raise spoilt("it lacks vectors")
         return np.frombuffer(data, dtype=LITTLE_FLOAT32).reshape(n, dim)
+
+
+def _miscounted() -> LibraryError:
+    return spoilt("it holds more or less than its manifest says")
 
 
 def _guarded(read: Callable[[], _T]) -> _T:

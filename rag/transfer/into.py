@@ -31,6 +31,7 @@ class ImportOutcome:
     judgments: int
     embedded: bool
     message: str
+    questions: int = 0
 
 
 def needs_embedding(library: Library, export: ExportFile) -> bool:
@@ -108,13 +109,22 @@ class _Import:
         if manifest.documents:
             library.searcher(self._name)
         anew = bool(self._anew and manifest.documents)
-        message = (
-            f"Collection {self._name!r} is here now: {counted(manifest.documents, 'document')}, "
-            f"{counted(manifest.chunks, 'chunk')}, {counted(manifest.judgments, 'judgment')}"
-            + (f", embedded anew with {self._embedder.info.id}." if anew else ".")
-        )
+        counts = {
+            "document": manifest.documents,
+            "chunk": manifest.chunks,
+            "question": manifest.questions,
+            "judgment": manifest.judgments,
+        }
+        said = ", ".join(counted(n, noun) for noun, n in counts.items() if n or noun != "question")
+        embedded = f", embedded anew with {self._embedder.info.id}" if anew else ""
         return ImportOutcome(
-            self._name, manifest.documents, manifest.chunks, manifest.judgments, anew, message
+            collection=self._name,
+            documents=manifest.documents,
+            chunks=manifest.chunks,
+            judgments=manifest.judgments,
+            embedded=anew,
+            message=f"Collection {self._name!r} is here now: {said}{embedded}.",
+            questions=manifest.questions,
         )
 
     def _stage(self, on_progress: OnProgress | None) -> None:
@@ -127,6 +137,8 @@ class _Import:
             shelves.set_chunking(self._staging, self._export.manifest.chunking)
             self._documents(on_progress)
             library.store.judgments.put(self._staging, self._export.judgments())
+            library.store.questions.add(self._staging, self._export.questions())
+            library.store.judgments.set_guidelines(self._staging, self._export.manifest.guidelines)
             shelves.rename(self._staging, self._name)
         except BaseException:
             with suppress(LibraryError):  # on a full disk, the next import takes it away

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rag.errors import LibraryError, NotFoundError
 from rag.library import Library
-from rag.records import Chunk, DocumentInfo
+from rag.records import Chunk, DocumentInfo, Judgment, Question
 from rag.store import CollectionState
 from rag.store.vectors import LITTLE_FLOAT32
 from rag.transfer.parts import (
@@ -24,6 +24,7 @@ from rag.transfer.parts import (
     JUDGMENTS,
     MANIFEST,
     ORIGINALS,
+    QUESTIONS,
     VECTORS,
     Kept,
     Maker,
@@ -77,11 +78,11 @@ def export_collection(
         originals = writer.documents(library.documents(name), on_progress)
         for document_id, digest in originals.items():
             writer.original(document_id, digest)
-        judgments, chunking = library.judgments(name), library.chunking(name)
+        judgments, questions = library.judgments(name), library.store.questions.of(name)
+        chunking, guidelines = library.chunking(name), library.store.judgments.guidelines(name)
         writer.refuse_another()
-        with writer.part(JUDGMENTS) as put:
-            for judgment in judgments:
-                put(msgspec.json.encode(judgment) + b"\n")
+        writer.records(JUDGMENTS, judgments)
+        writer.records(QUESTIONS, questions)
         made_by = Maker(state.embedder.id, state.embedder.sha256) if state.embedder else None
         manifest = Manifest(
             name=name,
@@ -92,6 +93,8 @@ def export_collection(
             documents=writer.n_documents,
             chunks=writer.n_chunks,
             judgments=len(judgments),
+            questions=len(questions),
+            guidelines=guidelines,
             parts=writer.parts,
         )
         writer.zip.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
@@ -167,6 +170,12 @@ class _Writer:
             raise self._changed()
         with self.part(name, compressed=False) as put:
             put(data)
+
+    def records(self, name: str, records: Iterable[Judgment | Question]) -> None:
+        """Write a part of records, one a line."""
+        with self.part(name) as put:
+            for record in records:
+                put(msgspec.json.encode(record) + b"\n")
 
     def refuse_another(self) -> None:
         """Raise LibraryError where there is none of its name by now, or one with another embedder."""

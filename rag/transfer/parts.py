@@ -1,11 +1,13 @@
 """What is in the file that a collection is exported to, and whether it can be what it says.
 
 A ZIP: manifest.json, documents.jsonl (one document a line, with its chunks as spans), vectors.f32 (float32,
-little-endian, in the order of the chunks), judgments.jsonl, and originals/ with files named by their sha256.
+little-endian, in the order of the chunks), judgments.jsonl, questions.jsonl, and originals/ with files named
+by their sha256. The first version had no questions and no guidelines, and its judgments no judges.
 """
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from rag.chunk import MAX_TOKENS, check_chunking
@@ -14,17 +16,20 @@ from rag.names import MAX_COLLECTION_CHARS, file_name
 from rag.parse.clean import clean
 from rag.parse.limits import MAX_DOCUMENT_CHARS
 from rag.question import MAX_QUERY_CHARS
-from rag.records import Chunk, Chunking, Document, Judgment
-from rag.store.judgments import GRADES
+from rag.records import Chunk, Chunking, Document, Judgment, Question
+from rag.store import judgments
+from rag.store.judgments import MAX_GUIDELINES_CHARS
+from rag.store.questions import MAX_ID_CHARS
 
 MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
-JUDGMENTS, ORIGINALS = "judgments.jsonl", "originals/"
+JUDGMENTS, QUESTIONS, ORIGINALS = "judgments.jsonl", "questions.jsonl", "originals/"
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _KIND = re.compile(r"[a-z0-9]{1,12}")
 _MOST_DIM = 16_384
 _MOST_DEPTH = 99  # of headings in headings
 _MOST_INT = 2**53
+_MOST_TIME_CHARS = 40
 _MOST_OVERLAP = 8  # times the text, all chunks together: each may begin with half of the one before
 _MOST_VECTOR_BYTES = 1_000_000_000  # of one document, whose vectors are written together
 
@@ -50,7 +55,7 @@ class Manifest:
     """What the export says of itself. `embedder` is None, and `dim` 0, where there is no document."""
 
     format: Literal["reranklens-collection"] = "reranklens-collection"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
     name: str
     exported_at: str
     embedder: Maker | None
@@ -59,6 +64,8 @@ class Manifest:
     documents: int
     chunks: int
     judgments: int
+    questions: int = 0
+    guidelines: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
 
 
@@ -111,6 +118,8 @@ def check_manifest(manifest: Manifest) -> None:
         raise spoilt(f"vectors of {manifest.dim} numbers are not made by any embedder")
     if len(manifest.name) > MAX_COLLECTION_CHARS or VECTORS not in manifest.parts:
         raise spoilt("its manifest lacks something")
+    if len(manifest.guidelines) > MAX_GUIDELINES_CHARS:
+        raise spoilt("its guidelines are too long")
     _check_chunking(manifest.chunking)
 
 
@@ -183,7 +192,28 @@ def _check_spans(kept: Kept) -> None:
 
 def check_judgment(judgment: Judgment) -> None:
     """Raise LibraryError for a judgment that nobody can have made."""
-    span = 0 <= judgment.start < judgment.end <= _MOST_INT
     named = SHA256.fullmatch(judgment.document_id) and len(judgment.query) <= MAX_QUERY_CHARS
-    if not (span and named and judgment.grade in GRADES):
+    if not (named and judgment.end <= _MOST_INT and is_time(judgment.judged_at)):
         raise spoilt("a judgment in it cannot be one")
+    try:
+        judgments.check(judgment)
+    except LibraryError as exc:
+        raise spoilt(f"a judgment in it cannot be one: {exc}") from exc
+
+
+def check_question(question: Question) -> None:
+    """Raise LibraryError for a question that cannot be asked, or named so."""
+    if not (
+        0 < len(question.text) <= MAX_QUERY_CHARS
+        and len(question.id) <= MAX_ID_CHARS
+        and is_time(question.added_at)
+    ):
+        raise spoilt(f"a question in it cannot be one: {question.text!r:.80}")
+
+
+def is_time(told: str) -> bool:
+    """Return whether `told` is a time as the library keeps them, or empty."""
+    try:
+        return not told or (len(told) <= _MOST_TIME_CHARS and bool(datetime.fromisoformat(told)))
+    except ValueError:
+        return False
