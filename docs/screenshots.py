@@ -86,7 +86,9 @@ def _empty(page: Page) -> None:
 
 def _underway(page: Page) -> None:
     go(page, f"/?{urlencode({'collection': SAMPLE_COLLECTION})}")
-    page.get_by_role("textbox", name="Question").first.fill("A question that was never asked before: who mends the boiler?")
+    page.get_by_role("textbox", name="Question").first.fill(
+        "A question that was never asked before: who mends the boiler?"
+    )
     page.get_by_role("spinbutton").first.fill("150")
     button(page, "Ask").click()
     page.get_by_text("Reading", exact=False).first.wait_for()
@@ -124,9 +126,10 @@ def _depth(page: Page) -> None:
 def _why(page: Page) -> None:
     ask(page)
     unfold(page, "Why")
-    button(page, "Explain").click()
-    settle(page)
-    page.wait_for_timeout(8_000)
+    card = page.get_by_role("combobox", name="Card").first
+    card.click()
+    card.press("Enter")
+    page.locator(".rl-why").first.wait_for()
     settle(page)
 
 
@@ -147,6 +150,7 @@ def _measure(page: Page) -> None:
 
 def _one_question(page: Page) -> None:
     go(page, "/rerankers")
+    page.get_by_role("textbox", name="Question").first.fill(QUESTION)
     button(page, "Compare").click()
     page.wait_for_timeout(3_000)
     settle(page)
@@ -154,7 +158,9 @@ def _one_question(page: Page) -> None:
 
 def _blind(page: Page) -> None:
     go(page, "/rerankers")
-    button(page, "Blind vote").click()
+    page.get_by_role("radio", name="Blind vote").click()
+    settle(page)
+    page.get_by_role("button", name="Begin").click()
     page.wait_for_timeout(3_000)
     settle(page)
 
@@ -163,8 +169,18 @@ def _run(page: Page) -> None:
     go(page, "/runs")
     page.get_by_test_id("stDataFrame").click(position={"x": 20, "y": 55})
     settle(page)
-    button(page, "Open").click()
+    page.locator(".st-key-open_run button").click()  # the sidebar has an "Open", too: the collection's
     settle(page)
+
+
+def _models(page: Page) -> None:
+    go(page, "/models")
+    # Where the environment lies is this machine's own business.
+    page.evaluate(
+        """prefix => document.querySelectorAll('dd').forEach(
+            folder => { folder.textContent = folder.textContent.replace(prefix, '/opt/reranklens'); })""",
+        sys.prefix,
+    )
 
 
 ALL = (PHONE, LAPTOP, DESK)
@@ -187,7 +203,7 @@ SHOTS = (
     Shot("runs", partial(go, path="/runs"), (PHONE, LAPTOP)),
     Shot("runs-opened", _run),
     Shot("library", partial(go, path="/library"), (PHONE, LAPTOP)),
-    Shot("models", partial(go, path="/models"), (PHONE, LAPTOP)),
+    Shot("models", _models, (PHONE, LAPTOP)),
 )
 
 

@@ -70,7 +70,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in numbered_lines(path):
         try:
             entry = json.loads(line)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise InputFileError(path, f"expected one JSON object, found {exc}.", line=number) from exc
         if not isinstance(entry, dict):
             message = f"expected a JSON object, found {type(entry).__name__}."

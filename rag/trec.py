@@ -177,5 +177,5 @@ def _qrel_fields(path: str | Path, number: int, fields: Sequence[str]) -> tuple[
         return query, document, int(grade)
     except ValueError:
         raise InputFileError(
-            path, f"expected a whole number as grade, found {grade!r}.", line=number
+            path, f"expected a whole number as grade, found {grade!r:.40}.", line=number
         ) from None

@@ -61,13 +61,13 @@ def record(collection: str, question: str = QUESTION) -> RunInfo:
     return service().library.store.runs.add(answer(collection, question))
 
 
-def judge(collection: str, grades: dict[str, int], question: str = QUESTION) -> None:
+def judge(collection: str, grades: dict[str, int], question: str = QUESTION, *, by: str = "") -> None:
     """Give whole documents these grades, by name."""
     library = service().library
     for document in library.documents(collection):
         if (grade := grades.get(document.name)) is not None:
             end = len(TEXTS[document.name])
-            library.judge(Judgment(question, document.id, 0, end, grade), collection=collection)
+            library.judge(Judgment(question, document.id, 0, end, grade, by), collection=collection)
 
 
 def visit(collection: str, /, **address: str) -> AppTest:

@@ -100,7 +100,7 @@ def test_the_sentence_says_how_alike_two_orders_are_in_words_and_figures() -> No
     sentence = agreement_sentence(agreement(ITEMS, reordered), "small", "large")
     assert sentence == (
         "small and large agree almost entirely: 8 of the top 10 are the same, "
-        "and 97 % of all pairs of passages stand in the same order."
+        "and 97% of all pairs of passages stand in the same order."
     )
 
 
@@ -114,7 +114,7 @@ def test_the_sentence_for_the_same_order_has_no_percentage() -> None:
 def test_the_sentence_never_rounds_up_to_all_pairs() -> None:
     many = [str(number) for number in range(100)]
     swapped = [*many[:98], many[99], many[98]]
-    assert "99 % of all pairs" in agreement_sentence(agreement(many, swapped), "A", "B")
+    assert "99% of all pairs" in agreement_sentence(agreement(many, swapped), "A", "B")
 
 
 @pytest.mark.parametrize(

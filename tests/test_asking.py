@@ -91,6 +91,20 @@ def test_a_question_is_recorded_under_the_name_that_its_judgments_have(
     assert [run.query for run in service.library.store.runs.of(collection)] == [padded]
 
 
+def test_an_answer_that_documents_have_overtaken_is_one_of_the_older_documents(
+    service: Service, collection: str
+) -> None:
+    before = service.library.store.existing(collection).revision
+    service.library.store.runs.add(
+        service.pipeline.search(QUERIES[0], collection=collection, retrieve_k=30), revision=before
+    )
+    assert waiting(service, collection) == QUERIES[1:]
+    service.library.ingest([text_file("new.txt", "A new text.")], collection=collection)
+    overtaken = service.pipeline.search(QUERIES[0], collection=collection, retrieve_k=30)
+    service.library.store.runs.add(overtaken, revision=before)
+    assert waiting(service, collection) == QUERIES
+
+
 def test_nothing_is_asked_once_it_is_cancelled(service: Service, collection: str) -> None:
     done: list[int] = []
     asked = ask_all(
@@ -178,6 +192,23 @@ def test_eval_measures_a_collection_and_holds_it_against_a_baseline(
     assert json.loads((home / "b.json").read_text())["p95_s"] == 1e-6
 
 
+@pytest.mark.parametrize(("alone", "status"), [(False, 0), (True, 1)])
+def test_eval_says_that_a_question_that_cannot_be_asked_is_not_measured(
+    home: Path, capsys: pytest.CaptureFixture[str], alone: bool, status: int
+) -> None:
+    made = build(Settings(home=home / "home", threads=2))
+    document = made.library.documents("c")[0]
+    if alone:
+        for judged in QUERIES:
+            made.library.store.questions.remove("c", judged)
+        made.library.store.questions.add("c", [Question("nobody judged this")])
+    made.library.judge(Judgment("x" * 5_000, document.id, 0, 9, 3), collection="c")
+    made.close()
+    assert main(["eval", "c"]) == status
+    said = capsys.readouterr()
+    assert "It was not asked yet, or not recorded." in said.out + said.err
+
+
 @pytest.mark.parametrize(
     ("argv", "status", "message"),
     [
@@ -202,7 +233,8 @@ def test_eval_of_a_collection_that_is_asked_wrongly_says_so(
         ("--baseline", "nowhere.json", "nowhere.json: cannot be read as a baseline"),
         ("--baseline", "bad.json", "is not a baseline of this version"),
         ("--save-baseline", "nowhere/b.json", "expected a file in a folder that is there"),
-        ("--margin-p95", "nan", "expected a percentage such as 20%"),
+        ("--margin-p95", "nan%", "expected a percentage such as 20%"),
+        ("--margin-p95", "0.2", "expected a percentage such as 20%; found '0.2'"),
         ("--margin-ndcg", "2", "expected a difference of nDCG@10 from 0 to 1"),
     ],
 )

@@ -74,6 +74,7 @@ def test_unknown_folder_is_told_so(tmp_path: Path) -> None:
     [
         ('{"_id": "d2", "text": "cut off', "expected one JSON object, found Unterminated string"),
         ('["d2", "text"]', "expected a JSON object, found list"),
+        ("[" * 100_000, "expected one JSON object, found maximum recursion depth exceeded"),
         ('{"_id": "d2", "title": "T"}', 'expected text in "text", found only _id, title'),
         ('{"_id": "d2", "text": null}', 'expected text in "text", found None'),
         ('{"_id": "d2", "title": 7, "text": "T"}', 'expected text in "title", found 7'),

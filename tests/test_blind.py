@@ -41,6 +41,14 @@ def test_votes_count_for_the_same_pair_whichever_way_round_it_was_named() -> Non
     assert found.p == pytest.approx(0.0654, abs=1e-4)
 
 
+def test_a_judge_who_votes_again_on_the_same_has_one_vote_the_last() -> None:
+    updated = ModelInfo(A.id, A.sha256, "another version")
+    found = [Vote("q", A, B, "a", "ada"), Vote("q", A, B, "a", "bob"), Vote("q", B, updated, "a", "ada")]
+    assert tally(found, identity(A), identity(B)).votes == 2
+    assert tally(found, identity(A), identity(B)).b_better == 1
+    assert [one.votes for one in standings(found)] == [2, 2]
+
+
 def test_votes_on_other_pairs_are_not_counted() -> None:
     found = tally([Vote("q", A, REMOTE, "a"), *votes(b=1)], identity(A), identity(B))
     assert (found.votes, found.b_better) == (1, 1)

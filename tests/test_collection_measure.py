@@ -11,12 +11,14 @@ import pytest
 from answers import RERANKER, answer, backwards, judge, record
 from toy_library import add, ingest, opened
 
-from rag.evaluation.collection import grades, measure, placed
+from rag.evaluation.collection import grades, measure, placed, questions
 from rag.evaluation.measures import WHY, CollectionMeasure
 from rag.library import Library
 from rag.metrics import measure as measure_ranking
 from rag.records import Chunking, Judgment, ModelInfo, Question, StageTime
 from rag.stats.percentile import percentile
+from rag.ui import grading
+from rag.ui.judging_queue import judgments_of
 
 TEXTS = {
     "tea.txt": "Green tea steeps for two minutes.",
@@ -56,11 +58,34 @@ def test_of_several_judges_the_median_counts_and_of_an_even_number_the_lower(lib
     assert by_name(library, judge="ada") == {"tea.txt": 3, "owl.txt": 3}
 
 
-def test_of_one_judges_overlapping_spans_the_highest_grade_counts(library: Library) -> None:
-    judge(library, QUERY, {"tea.txt": 1})
+def test_of_one_judges_spans_the_highest_grade_counts_but_that_of_the_chunk_itself_before_it(
+    library: Library,
+) -> None:
     document = next(info.id for info in library.documents("c") if info.name == "tea.txt")
-    library.judge(Judgment(QUERY, document, 0, 9, 3, judge="ada"), collection="c")
+    for end, grade in ((9, 3), (12, 0)):
+        library.judge(Judgment(QUERY, document, 0, end, grade, judge="ada"), collection="c")
     assert by_name(library) == {"tea.txt": 3}
+    judge(library, QUERY, {"tea.txt": 1})
+    assert by_name(library) == {"tea.txt": 1}
+    judge(library, QUERY, {"tea.txt": None})
+    assert by_name(library) == {}
+
+
+@pytest.mark.parametrize("exact", [None, 0, 2])
+def test_the_cards_the_queue_and_the_measures_go_by_the_same_judgment(
+    library: Library, exact: int | None
+) -> None:
+    document = next(info.id for info in library.documents("c") if info.name == "tea.txt")
+    judge(library, QUERY, {"tea.txt": exact})
+    for end, grade in ((9, 3), (12, 1)):
+        library.judge(Judgment(QUERY, document, 0, end, grade, judge="ada"), collection="c")
+    passages = [hit.passage for hit in answer(library, QUERY).retrieved]
+    said = library.judgments("c", QUERY)
+    on_cards = grading.grades(grading.verdicts(said, passages, "ada"))
+    in_queue = {key: one.grade for key, one in judgments_of(passages, said).items() if one.grade is not None}
+    measured_by = grades(library, "c", "ada").get(QUERY, {})
+    assert on_cards == in_queue == measured_by
+    assert list(measured_by.values()) == ([] if exact is None else [exact])
 
 
 def test_a_judgment_is_about_the_chunks_as_they_are_cut_now(library: Library) -> None:
@@ -116,7 +141,7 @@ def test_the_means_and_gains_are_over_the_measured_questions(library: Library) -
     assert gain.mean == pytest.approx(found.reranked.means.ndcg_at_10 - found.retrieved.means.ndcg_at_10)
     assert (gain.wins.wins, gain.wins.ties, gain.wins.losses) == (0, 0, 3)
     assert gain.p == pytest.approx(0.25)
-    assert [gain.name for gain in found.gains] == ["nDCG@10", "MRR@10", "P@5", "Recall@4", "AP"]
+    assert [gain.name for gain in found.gains] == ["nDCG@10", "MRR@10", "P@5", "Recall@10", "AP"]
 
 
 def test_only_what_would_be_answered_so_today_counts(library: Library) -> None:
@@ -144,6 +169,25 @@ def test_a_question_without_a_relevant_passage_is_not_measured(library: Library)
         (QUERY, "", "not_judged"),
     ]
     assert (found.questions, found.gains, found.latency) == ((), (), None)
+
+
+def test_a_question_that_was_removed_is_measured_no_longer_until_it_is_asked_again(library: Library) -> None:
+    judge(library, QUERY, {"tea.txt": 3})
+    record(library, QUERY)
+    library.store.questions.remove("c", QUERY)
+    assert (measured(library).questions, measured(library).unmeasured) == ((), ())
+    assert len(library.judgments("c")) == 1
+    library.store.questions.add("c", [Question(QUERY)])
+    assert [one.query for one in measured(library).questions] == [QUERY]
+
+
+def test_many_judged_questions_are_listed_without_delay(library: Library) -> None:
+    texts = [f"question {n}" for n in range(5000)]
+    library.store.questions.add("c", map(Question, texts))
+    library.store.judgments.put("c", [Judgment(text, "d", 0, 9, 1) for text in texts])
+    began = time.process_time()
+    assert [question.text for question in questions(library, "c")] == texts
+    assert time.process_time() - began < 0.4
 
 
 def test_a_run_that_cannot_be_read_costs_its_question_alone(library: Library, tmp_path: Path) -> None:

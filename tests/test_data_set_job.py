@@ -41,7 +41,8 @@ def test_an_uploaded_folder_becomes_a_collection(service: Service) -> None:
 
 
 def test_a_path_that_leads_out_of_the_folder_leads_nowhere(service: Service) -> None:
-    uploads = files("../../../outside") | {"../../evil.jsonl": io.BytesIO(b"{}")}
+    names = ("../../evil.jsonl", "a\0.jsonl", "", "..", "/", "x" * 300)
+    uploads = files("../../../outside") | {name: io.BytesIO(b"{}") for name in names}
     assert ended(service, uploads, "from a strange folder").state == "done"
 
 

@@ -129,6 +129,15 @@ def test_a_zipped_data_set_is_unpacked_as_far_as_it_is_one(
     assert not unpacked.exists()
 
 
+def test_an_export_of_many_documents_is_no_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as package:
+        for n in range(10_001):
+            package.writestr(f"originals/{n}", b"")
+    with beir_zip(path) as unpacked:
+        assert unpacked is None
+
+
 def test_what_is_no_data_set_is_told_apart(tmp_path: Path) -> None:
     other, damaged = tmp_path / "other.zip", tmp_path / "damaged.zip"
     with zipfile.ZipFile(other, "w") as package:

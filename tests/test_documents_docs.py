@@ -22,9 +22,9 @@ from rag.parse.limits import (
     MAX_PART_BYTES,
     MAX_UNPACKED_BYTES,
 )
-from rag.records import DEFAULT_CHUNKING, Judgment, Reason
+from rag.records import DEFAULT_CHUNKING, Judgment, Question, Reason
 from rag.store.trash import KEPT
-from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, VECTORS, Manifest
+from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, QUESTIONS, VECTORS, Manifest
 from rag.wording import unit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,11 +76,12 @@ def test_every_limit_fails_for_a_reason_that_there_is() -> None:
 def test_the_export_has_the_parts_and_fields_that_are_listed() -> None:
     words = re.findall(r"`([^`]+)`", " ".join(cells[0] for cells in rows(SECTIONS["Export and import"])))
     assert words == [
-        *(MANIFEST, DOCUMENTS, VECTORS, JUDGMENTS, ORIGINALS),
+        *(MANIFEST, DOCUMENTS, VECTORS, JUDGMENTS, QUESTIONS, ORIGINALS),
         *(field.name for field in fields(Manifest)),
     ]
-    (judgments,) = [c[1] for c in rows(SECTIONS["Export and import"]) if c[0] == f"`{JUDGMENTS}`"]
-    assert re.findall(r"`(\w+)`", judgments) == [field.name for field in fields(Judgment)]
+    for part, record in ((JUDGMENTS, Judgment), (QUESTIONS, Question)):
+        (said,) = [c[1] for c in rows(SECTIONS["Export and import"]) if c[0] == f"`{part}`"]
+        assert re.findall(r"`(\w+)`", said) == [field.name for field in fields(record)]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,17 @@ def test_a_card_is_explained_by_its_sentences_and_the_words_of_the_question(answ
     assert "9 parts in figures" in why
 
 
+def test_the_depth_section_goes_by_ones_own_grades_and_else_by_the_others(answered: AppTest) -> None:
+    question = "For how long does the dough rest, and under what?"
+    recorded.judge(SHELF, {"bread.txt": 3, "boiler.txt": 0}, question)
+    for other in ("ada", "bob"):
+        recorded.judge(SHELF, {"boiler.txt": 3, "clocks.txt": 1}, question, by=other)
+    answered.number_input(key=state.RETRIEVE_K).set_value(1)
+    page = open_section(ask(answered, question), inspection.DEPTH)
+    assert "1 chunk judged relevant was not retrieved at all." in shown(page)
+    assert "Your own grade counts" in shown(page)
+
+
 def test_the_card_of_another_answer_is_not_explained(answered: AppTest) -> None:
     page = open_section(answered, inspection.WHY)
     page.selectbox(key=inspect_why.CARD).select_index(0)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from html import unescape
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from drawings import drawn
 from hypothesis import given
 from hypothesis import strategies as strategies
 from results import search_result
@@ -19,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.records import Chunking, Judgment, Passage, Question
-from rag.ui import judging_desk, state
+from rag.ui import judging_desk, judging_name, judging_next, judging_queue, state
 from rag.ui.judging_guidelines import DEFAULT
 from rag.ui.judging_queue import judgments_of, pool, shuffled
 from rag.ui.resources import get_service
@@ -66,12 +68,14 @@ def add(collection: str, files: dict[str, str]) -> None:
     library().ingest(sources, collection=collection)
 
 
-def visit(collection: str, judge: str | None = None) -> AppTest:
+def visit(collection: str, judge: str | None = None, *, unrecorded: bool = False) -> AppTest:
     """The Judge page as a new visitor sees it, on `collection`."""
     page = AppTest.from_file(str(ENTRY), default_timeout=60)
     page.session_state[state.COLLECTION] = collection
     if judge:
-        page.session_state[judging_desk.JUDGE] = judge
+        page.session_state[judging_name.JUDGE] = judge
+    if unrecorded:
+        page.session_state[state.RECORD] = False
     run(page)
     page.switch_page("rag/ui/pages/judge.py")
     return run(page)
@@ -186,6 +190,14 @@ def test_undo_brings_back_what_was_said_before(shelf: str) -> None:
     assert said(shelf) == []
 
 
+def test_undo_leaves_what_the_same_judge_has_said_elsewhere_since(shelf: str) -> None:
+    page = grade(visit(shelf), "1")
+    made = page.session_state["judge_desk"].steps[-1].made
+    library().judge(replace(made, grade=3), collection=shelf)
+    assert "Nothing taken back: it was judged elsewhere since, 3." in shown(press(page, "judge_undo"))
+    assert said(shelf) == [(QUESTIONS[0], 3)]
+
+
 def test_a_late_click_on_the_passage_before_changes_nothing(shelf: str) -> None:
     page = visit(shelf)
     here = page.session_state["judge_desk"]
@@ -216,7 +228,7 @@ def test_judges_keep_to_themselves_and_are_offered_by_name(shelf: str) -> None:
     assert "0 of 3 passages judged" in shown(page)
     grade(page, "0")
     assert (said(shelf, "Ada"), said(shelf, "Bea")) == ([(QUESTIONS[0], 3)], [(QUESTIONS[0], 0)])
-    assert visit(shelf).selectbox(key=judging_desk.JUDGE).options == ["Ada", "Bea"]
+    assert visit(shelf).selectbox(key=judging_name.JUDGE).options == ["Ada", "Bea"]
 
 
 def test_judgments_survive_a_reload_and_another_cut(shelf: str) -> None:
@@ -249,6 +261,25 @@ def test_the_next_best_is_of_any_question_that_was_asked(shelf: str) -> None:
         grade(page, "0")
     assert "Nothing left that would change a measure" in shown(page)
     assert len(said(shelf)) == 6
+
+
+def test_what_was_judged_and_not_retrieved_makes_a_passage_count_for_less(shelf: str) -> None:
+    store, desk = library().store, judging_desk.Desk(judging_queue.Judging(shelf, "", 10))
+    found = get_service().pipeline.search(QUESTIONS[0], collection=shelf, retrieve_k=2)
+    store.runs.add(found)
+    (left_out,) = (one for one in library().documents(shelf)
+                   if one.id not in {hit.passage.document_id for hit in found.retrieved})  # fmt: skip
+
+    def changes() -> list[float]:
+        best = judging_next.ranking(library(), desk, judging_queue.queue(library(), desk.judging, {}))
+        return [one.change for one in best]
+
+    before = changes()
+    n_chars = len(FILES[left_out.name])
+    library().judge(Judgment(QUESTIONS[0], left_out.id, 0, n_chars, 3), collection=shelf)
+    after = changes()
+    assert len(before) == len(after) == 2
+    assert all(0 < now < then for now, then in zip(after, before, strict=True))
 
 
 def test_the_guidelines_are_ours_until_they_are_rewritten(shelf: str) -> None:
@@ -298,3 +329,23 @@ def test_a_judgment_that_cannot_be_kept_is_told_and_leaves_the_passage_where_it_
     grade(page, "2")
     assert "There is no collection" in shown(page)
     assert page.session_state["judge_desk"].steps == []
+
+
+def test_a_session_that_is_not_recorded_asks_only_when_the_judge_says_so(shelf: str) -> None:
+    page = visit(shelf, unrecorded=True)
+    assert "“Record what I ask” is off" in shown(page)
+    assert not library().store.runs.of(shelf)
+    press(page, "judge_ask_this")
+    assert [run.query for run in library().store.runs.of(shelf)] == [QUESTIONS[0]]
+
+
+def test_a_judge_has_one_name_on_all_pages(shelf: str) -> None:
+    page = grade(visit(shelf, "Ada\u200b Lovelace "), "3")
+    assert said(shelf, "Ada Lovelace") == [(QUESTIONS[0], 3)]
+    page.session_state[state.RETRIEVE_K] = 3
+    page.session_state[state.QUESTION] = QUESTIONS[0]
+    run(page.switch_page(state.COMPARE_PAGE))
+    run(press(page, "FormSubmitter"))
+    html = " ".join(drawn(each) for each in page.get("bidi_component"))
+    assert 'data-grade="3" aria-pressed="true"' in html
+    assert "others:" not in html

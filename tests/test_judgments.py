@@ -1,7 +1,7 @@
 """Judgments: made on a span, and true of whatever chunk covers it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from toy_library import add, opened
 from rag.errors import LibraryError, NotFoundError
 from rag.library import Library
 from rag.records import Chunk, Chunking, Judgment
-from rag.store.judgments import graded
+from rag.store.judgments import that_counts
 from rag.store.migrations import MIGRATIONS
 
 PLACES = st.tuples(st.integers(0, 60), st.integers(1, 60)).map(lambda place: (place[0], sum(place)))
@@ -24,6 +24,12 @@ JUDGMENTS = st.builds(lambda place, grade: Judgment("q", "d", *place, grade), PL
 def library(tmp_path: Path) -> Iterator[Library]:
     with opened(tmp_path) as library:
         yield library
+
+
+def graded(judgments: Sequence[Judgment], chunk: Chunk) -> int | None:
+    """The grade that `judgments` of one judge give to `chunk`."""
+    one = that_counts(judgments, chunk)
+    return one.grade if one else None
 
 
 def chunk(start: int, end: int, document: str = "d") -> Chunk:
@@ -65,12 +71,28 @@ def test_a_chunk_within_or_around_the_span_has_its_grade(judgment: Judgment, pla
 
 
 @given(st.lists(JUDGMENTS, max_size=6), PLACES)
-def test_of_several_the_highest_grade_counts_in_any_order(
+def test_of_several_about_a_chunk_the_highest_grade_counts_in_any_order(
     judgments: list[Judgment], place: tuple[int, int]
 ) -> None:
-    single = [grade for each in judgments if (grade := graded([each], chunk(*place))) is not None]
-    assert graded(judgments, chunk(*place)) == max(single, default=None)
-    assert graded(reversed(judgments), chunk(*place)) == graded(judgments, chunk(*place))
+    others = [one for one in judgments if (one.start, one.end) != place]
+    single = [grade for each in others if (grade := graded([each], chunk(*place))) is not None]
+    assert graded(others, chunk(*place)) == max(single, default=None)
+    assert graded(others[::-1], chunk(*place)) == graded(others, chunk(*place))
+
+
+@given(st.lists(JUDGMENTS, max_size=6), PLACES, st.sampled_from([None, 0, 3]))
+def test_what_was_said_of_the_very_span_counts_before_all_others(
+    judgments: list[Judgment], place: tuple[int, int], grade: int | None
+) -> None:
+    others = [one for one in judgments if (one.start, one.end) != place]
+    exact = Judgment("q", "d", *place, grade)
+    assert that_counts([exact, *others], chunk(*place)) == exact
+    assert that_counts([*others, exact], chunk(*place)) == exact
+
+
+def test_of_equal_grades_about_a_chunk_the_last_counts() -> None:
+    first, last = (Judgment("q", "d", 0, end, 2, note=f"up to {end}") for end in (8, 9))
+    assert that_counts([first, last, Judgment("q", "d", 0, 7, None)], chunk(0, 10)) == last
 
 
 @given(JUDGMENTS, PLACES)

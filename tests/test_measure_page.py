@@ -102,7 +102,8 @@ def test_asked_anew_every_score_is_computed_again(shelf: str) -> None:
 
 def test_both_stages_stand_side_by_side_with_what_was_not_judged(shelf: str) -> None:
     said = shown(measured(shelf))
-    assert "Retrieved Reranked Difference 95 % interval Better · same · worse" in said
+    assert "Retrieved Reranked Difference 95% interval Better · same · worse" in said
+    assert "1 of the 10 questions that it takes to say what reranking is worth: nDCG@10 is" in said
     assert "nDCG@10 1.000 1.000 +0.000 – 0 · 1 · 0" in said
     assert "Judged@10 1.000 1.000" in said
     assert "Retrieved, unjudged bad" in said

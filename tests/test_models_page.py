@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from drawings import drawn
 from machine import export_copy
 from streamlit.testing.v1 import AppTest
 
@@ -108,7 +109,9 @@ def shown(page: AppTest) -> str:
 
 def _read(element: object) -> str:
     text = f"{getattr(element, 'label', '')} {getattr(element, 'value', '')}"
-    if getattr(element, "type", "") != "html":
+    if getattr(element, "type", "") == "bidi_component":
+        text = drawn(element)
+    elif getattr(element, "type", "") != "html":
         return text
     return unescape(re.sub("<[^>]*>", " ", text))
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rag.errors import InputFileError, QueryError
@@ -18,8 +19,12 @@ BASELINE = Baseline(
     p95_s=1.0,
     timed=2,
     threads=2,
+    judgments=40,
     saved_at="2026-01-31T12:00:00+00:00",
 )
+
+
+WHOLE = msgspec.json.encode(BASELINE).decode()
 
 
 def verdict(now: Baseline, margins: Margins | None = None) -> Verdict:
@@ -84,10 +89,11 @@ def test_what_cannot_be_compared_is_refused(now: Baseline, message: str) -> None
 
 def test_what_differs_besides_is_noted() -> None:
     other = ModelInfo("maker/other", "0" * 64, "cpu")
-    found = verdict(replace(BASELINE, reranker=other, threads=8))
+    found = verdict(replace(BASELINE, reranker=other, threads=8, judgments=52))
     assert found.notes == (
         "The reranker was maker/reranker (ffffffffffff) and is maker/other (000000000000).",
         "The number of threads was 2 and is 8.",
+        "The number of judgments was 40 and is 52.",
     )
 
 
@@ -99,7 +105,7 @@ def test_a_baseline_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "\x00", '{"format": "another"}', "[" * 100_000, '{"ndcg_at_10": {"q": 1e999}}']
+    "text", ["", "[]", "{}", "\x00", '{"format": "another"}', "[" * 100_000, WHOLE.replace("1.0", "1e999")]
 )
 def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "b.json").write_text(text)

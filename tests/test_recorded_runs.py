@@ -1,6 +1,8 @@
 """What a collection remembers besides its documents: its questions, its recorded runs, its votes."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +109,10 @@ def test_a_question_is_kept_once_and_takes_the_id_that_comes_later(library: Libr
     ]
     questions.remove("shelf", "named")
     assert [q.text for q in questions.of("shelf")] == ["asked first"]
+    assert questions.removed("shelf") == {"named"}
+    questions.add("shelf", [Question("named", origin="asked")])
+    assert [(q.text, q.id) for q in questions.of("shelf")] == [("asked first", "q1"), ("named", "")]
+    assert questions.removed("shelf") == frozenset()
 
 
 def test_an_endless_id_of_a_question_is_refused_whole(library: Library) -> None:
@@ -139,3 +145,15 @@ def test_a_judge_who_votes_again_has_changed_his_mind(library: Library) -> None:
         ("Ada", "both_good"),
         ("Bob", "b"),
     ]
+
+
+@pytest.mark.parametrize("damaged", ["info = '{'", "info = '{}'", "result = x'00'", "result = 'text'"])
+def test_a_damaged_run_is_told_and_costs_no_other(library: Library, tmp_path: Path, damaged: str) -> None:
+    bad, good = (library.store.runs.add(result(query)).id for query in ("bad", "good"))
+    with closing(sqlite3.connect(tmp_path / "library.db")) as db, db:
+        db.execute(f"UPDATE runs SET {damaged} WHERE id = ?", (bad,))  # noqa: S608
+    with pytest.raises(LibraryError, match="cannot be read"):
+        library.store.runs.get(bad)
+    assert good in {info.id for info in library.store.runs.of("shelf")}
+    assert "good" in library.store.runs.newest("shelf")
+    assert list(library.store.runs.orders([bad, good]))[-1] == good

@@ -198,11 +198,22 @@ def test_on_paper_every_text_is_whole(report: "Page") -> None:
     assert report.evaluate(clamp) == "inline"
 
 
+def test_a_question_that_was_removed_is_not_in_it(library: Library) -> None:
+    library.store.questions.remove("c", QUERIES[0])
+    page = build(library, "c")
+    assert page.count('class="r-question"') == 1
+    assert QUERIES[0] not in page
+
+
 def test_a_card_that_is_pointed_at_lights_up_its_line_and_its_other_card(report: "Page") -> None:
     lit = """[...document.querySelectorAll('#q1 [data-c]')]
         .filter(e => getComputedStyle(e).getPropertyValue('--rl-on') == 1).map(e => e.dataset.c)"""
     assert report.evaluate(lit) == []
     report.locator("#q1 .r-list").first.locator(".r-card").nth(7).focus()
+    assert report.evaluate(lit) == ["8"] * 3
+    report.evaluate("document.activeElement.blur()")
+    assert report.evaluate(lit) == []
+    report.locator("#q1 .rl-way[data-c='8'] .rl-end").first.hover(force=True)
     assert report.evaluate(lit) == ["8"] * 3
 
 

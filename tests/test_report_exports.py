@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import ir_measures
 import pytest
 from answers import judge, record
-from ir_measures import AP, RR, P, R, nDCG
+from ir_measures import AP, RR, Judged, P, R, nDCG
 from toy_library import ingest, opened
 
 from rag.errors import LibraryError, NotFoundError
@@ -44,9 +45,9 @@ def scored(library: Library, stage: exports.Stage) -> dict[str, float]:
     """The measures that ir_measures takes of the exported files, by our names."""
     qrels = ir_measures.read_trec_qrels(exports.qrels_trec(library, "c"))  # type: ignore[no-untyped-call]
     run = ir_measures.read_trec_run(exports.runs_trec(library, "c", stage))  # type: ignore[no-untyped-call]
-    found = ir_measures.calc_aggregate([nDCG @ 10, RR @ 10, P @ 5, R @ 5, AP], qrels, run)
+    found = ir_measures.calc_aggregate([nDCG @ 10, RR @ 10, P @ 5, R @ 2, AP, Judged @ 10], qrels, run)
     return {"nDCG@10": found[nDCG @ 10], "MRR@10": found[RR @ 10], "P@5": found[P @ 5],
-            "Recall@5": found[R @ 5], "AP": found[AP]}  # fmt: skip
+            "Recall@2": found[R @ 2], "AP": found[AP], "Judged@10": found[Judged @ 10]}  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", ["retrieved", "reranked"])
@@ -55,9 +56,10 @@ def test_ir_measures_takes_the_same_measures_of_the_exported_files(
 ) -> None:
     run = next(iter(library.store.runs.of("c")))
     assert run.reranker
-    ours = getattr(measure(library, "c", judge=None, reranker=run.reranker), stage).by_name
+    found = measure(library, "c", judge=None, reranker=run.reranker, recall_depth=2)
+    ours = getattr(found, stage).by_name
     theirs = scored(library, stage)
-    assert {name: ours[name] for name in theirs} == pytest.approx(theirs, abs=1e-9)
+    assert ours == pytest.approx(theirs, abs=1e-9)
     assert 0 < theirs["nDCG@10"] < 1
 
 
@@ -87,6 +89,20 @@ def test_all_files_give_a_question_the_same_id(library: Library) -> None:
     assert [entry["text"] for entry in told] == list(QUERIES)
     assert {line.split()[0] for line in exports.qrels_trec(library, "c").splitlines()} == ids
     assert {line.split()[0] for line in exports.runs_trec(library, "c").splitlines()} == ids
+
+
+def test_a_question_that_was_removed_is_in_no_file(library: Library) -> None:
+    library.store.questions.remove("c", QUERIES[0])
+    for written in (
+        exports.qrels_trec(library, "c"),
+        exports.runs_trec(library, "c"),
+        exports.questions_jsonl(library, "c"),
+        exports.judgments_csv(library, "c"),
+        exports.triples_jsonl(library, "c"),
+    ):
+        assert question_ids([], [QUERIES[1]])[QUERIES[1]] in written
+        assert question_ids([], [QUERIES[0]])[QUERIES[0]] not in written
+        assert not re.search(rf"\bq1\b|{QUERIES[0]}", written)
 
 
 def test_what_nobody_could_judge_is_in_the_csv_alone(library: Library) -> None:

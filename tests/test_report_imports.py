@@ -87,6 +87,12 @@ def test_ids_that_match_nothing_are_counted_and_said(library: Library) -> None:
     assert "1 question id matches none of its questions, such as 'q7'." in imported.message
 
 
+def test_a_line_that_repeats_another_is_counted_and_kept_once(library: Library) -> None:
+    imported = imports.qrels(library, "c", f"q1\ttea.txt\t3\n{QUERY}\ttea.txt\t3\n")
+    assert (imported.judgments, len(judged(library))) == (1, 1)
+    assert "1 line of the same question and passage as another one." in imported.message
+
+
 def test_a_grade_below_zero_counts_as_zero(library: Library) -> None:
     imported = imports.qrels(library, "c", "q1 0 tea.txt -1\n")
     assert judged(library)[0][3] == 0
@@ -143,3 +149,10 @@ def test_a_csv_file_that_cannot_be_read_leaves_nothing(library: Library, lines: 
 def test_an_unknown_collection_is_told(library: Library) -> None:
     with pytest.raises(NotFoundError, match="no collection 'nowhere'"):
         imports.qrels(library, "nowhere", "q1 0 tea.txt 1\n")
+
+
+def test_an_invisible_character_makes_no_other_judge(library: Library) -> None:
+    line = f"{QUERY}\ttea.txt\t2\n"
+    imports.qrels(library, "c", line, "bob")
+    imports.qrels(library, "c", line, "\u202ebob\x00")
+    assert library.store.judgments.judges("c") == ("bob",)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -434,8 +435,12 @@ def test_a_page_that_was_overwritten_is_an_error_that_says_what_to_do(tmp_path: 
     store = Store(path)
     put(store, "a.txt", text="x" * 2000, n_chunks=1500)
     store.close()
-    data = path.read_bytes()
-    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    with closing(sqlite3.connect(path)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'documents'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
     damaged = Store(path)
     with pytest.raises(LibraryError, match=r"could not be read: .* set RAG_HOME to another folder"):
         damaged.documents("c")

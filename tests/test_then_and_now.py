@@ -63,3 +63,11 @@ def test_hostile_text_stays_text() -> None:
     html = comparison(search_result((1,), text=evil, name=evil), search_result((1,)), documents_changed=False)
     assert "<img" not in html
     assert "&lt;img" in html
+
+
+def test_times_of_a_stage_that_ran_twice_are_added_up_and_a_first_use_is_told() -> None:
+    then = search_result((1, 2), stages=(StageTime("score", 1.0), StageTime("score", 0.25)))
+    now = search_result((1, 2), stages=(StageTime("score", 0.5, cold=True),))
+    shown = said(then, now)
+    assert "score 1,250 ms 500 ms" in shown
+    assert "Times; now with a model's first use" in shown

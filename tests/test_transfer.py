@@ -46,6 +46,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory, embedders: Embedders) -> I
     unsure = Judgment("How long?", sha256(BREAD).hexdigest(), 9, 40, None, "Ada <b>", "which dough?")
     library.judge(unsure, collection="shelf")
     library.store.questions.add("shelf", [Question("How long?", "q1", "imported"), Question("Quanto?")])
+    library.store.questions.remove("shelf", "Was it asked?")
     library.store.judgments.set_guidelines("shelf", "3 answers it fully.")
     yield library
     library.close()
@@ -117,6 +118,7 @@ def test_what_was_exported_comes_back_equal(filled: Library) -> None:
         assert filled.original("shelf", info.id) == filled.original("copy", info.id)
     assert filled.judgments("shelf") == filled.judgments("copy")
     assert filled.store.questions.of("shelf") == filled.store.questions.of("copy")
+    assert filled.store.questions.removed("copy") == {"Was it asked?"}
     assert filled.store.judgments.guidelines("copy") == "3 answers it fully."
 
 
@@ -128,9 +130,12 @@ def test_a_second_export_has_the_same_documents_vectors_and_judgments(filled: Li
     assert {name for name in one if one[name] != other[name]} == {MANIFEST}
 
 
+_NEW_FIELDS = ("questions", "removed", "guidelines")
+
+
 def as_first_version(parts: Parts) -> bytes:
     """The export as the first version wrote it: no questions, no guidelines, no judges."""
-    told = {k: v for k, v in json.loads(parts[MANIFEST]).items() if k not in ("questions", "guidelines")}
+    told = {k: v for k, v in json.loads(parts[MANIFEST]).items() if k not in _NEW_FIELDS}
     judgment = {"query": "How long?", "document_id": sha256(BREAD).hexdigest(), "start": 9, "end": 30}
     lines = json.dumps({**judgment, "grade": 3}).encode() + b"\n"
     kept = {name: data for name, data in parts.items() if name != QUESTIONS}
@@ -356,6 +361,10 @@ def packed_another_way(parts: Parts) -> bytes:
     return out.getvalue()
 
 
+def nothing_that_was_removed(parts: Parts) -> bytes:
+    return signed(parts, removed=[""])
+
+
 HOSTILE = [
     not_a_zip, damaged, without_vectors, with_a_stranger, of_another_version, fewer_than_told,
     vectors_without_end, vectors_of_length_two, a_span_outside, spans_of_words, an_unclean_text,
@@ -364,7 +373,7 @@ HOSTILE = [
     a_chunk_on_no_page, a_chunk_below_a_book, headings_out_of_order, chunks_of_one_token,
     chunks_that_are_all_the_text, a_file_of_another_document, a_manifest_that_cannot_be_unpacked,
     packed_another_way, a_judge_with_too_long_a_name, judged_at_no_time, a_question_of_nothing,
-    fewer_questions_than_told, guidelines_without_end,
+    fewer_questions_than_told, guidelines_without_end, nothing_that_was_removed,
 ]  # fmt: skip
 
 

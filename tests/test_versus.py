@@ -79,7 +79,7 @@ def test_equal_orders_are_safe_and_the_words_say_what_that_leaves_open() -> None
     given = said(alike)
     assert (given.level, given.sentence[:4]) == ("same", "Yes:")
     assert (
-        "another chunk for 0 of 30 questions. Of all that could be asked, up to 10% may differ"
+        "another chunk for 0 of 30 questions. Of all questions like these, up to 10% may differ"
         in (given.because[0])
     )
 
@@ -100,22 +100,35 @@ def test_one_question_in_twenty_with_another_first_chunk_is_nearly_the_same() ->
 @pytest.mark.parametrize(
     ("changes", "level"),
     [
-        ((-0.2, -0.1, -0.3, -0.2, -0.1, -0.2), "worse"),
-        ((0.2, 0.1, 0.3, 0.2, 0.1, 0.2), "better"),
-        ((0.0, 0.001, -0.001, 0.0, 0.002, -0.002), "same"),
-        ((-0.3, 0.3, -0.2, 0.2, -0.3, 0.3), "open"),
+        ((-0.2, -0.1, -0.3, -0.2, -0.1), "worse"),
+        ((0.2, 0.1, 0.3, 0.2, 0.1), "better"),
+        ((0.0, 0.001, -0.001, 0.002, -0.002), "same"),
+        ((-0.001, -0.002, -0.001, -0.002, -0.001), "same"),  # surely less, by what is taken for none
+        ((-0.3, 0.3, -0.2, 0.2, 0.0), "open"),
     ],
 )
 def test_judged_questions_decide(changes: tuple[float, ...], level: str) -> None:
-    given = said(judged(*changes))
+    given = said(judged(*changes, *changes))
     assert given.level == level
-    assert "6 judged questions" in given.because[-1]
+    assert "10 judged questions" in given.because[-1]
+
+
+def test_equal_measures_are_said_to_be_equal_on_these_questions_and_no_more() -> None:
+    given = said(judged(*[0.0] * 10))
+    assert given.sentence == "Yes: on 10 judged questions, nDCG@10 is the same for both."
+    assert given.because[-1].endswith("Of all questions like these, up to 26% may differ (95%).")
 
 
 def test_few_judged_questions_decide_nothing() -> None:
-    given = said(judged(-0.3, -0.3, -0.3))
+    given = said(judged(*[-0.3] * 9))
     assert given.level == "same"  # by the orders, which are alike
     assert "a change of -0.300" in given.because[-1]
+
+
+def test_of_fewer_candidates_than_ten_the_whole_top_is_the_same() -> None:
+    few = CHUNKS[:3]
+    given = said(Differences("a", "b", (difference("q", few, few[::-1]),)))
+    assert "other chunks for 0 of 1 question; on average 100.0% of them are the same." in given.because[1]
 
 
 def test_both_rerankers_get_the_same_candidates(two: Service) -> None:

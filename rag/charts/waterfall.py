@@ -48,7 +48,7 @@ def _row(y: float, stage: StageTime, began: float, share: float) -> str:
     )
     return svg.element(
         "g",
-        svg.title(f"{stage.stage}: {milliseconds(stage.seconds)}, from {100 * began:.0f} % of the whole on"),
+        svg.title(f"{stage.stage}: {milliseconds(stage.seconds)}, from {100 * began:.0f}% of the whole on"),
         svg.element("rect", x=0, y=bar_y, width="100%", height=_BAR, rx=2, class_="rl-ground"),
         bar,
         _cached(stage, began, share, bar_y),

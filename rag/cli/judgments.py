@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     export = actions.add_parser("export", help="write judgments, recorded runs or questions to a file")
     export.add_argument("collection", metavar="COLLECTION")
-    export.add_argument("--format", choices=_FORMATS, default="qrels", help="default: %(default)s")
+    export.add_argument("--format", choices=tuple(_FORMATS), default="qrels", help="default: %(default)s")
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: named as the collection is")
     export.add_argument("--judge", metavar="NAME", help="only this judge's; default: everybody's")
     take = actions.add_parser("import", help="take judgments over: qrels, or a CSV file as exported")

@@ -20,6 +20,7 @@ from rag.service import Service, build
 from rag.store import Store
 
 _MARKS = {True: "ok", False: "WORSE", None: "skipped"}
+_WARM_UP = "What is this about?"  # asked before anything is timed, and not recorded
 
 
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -87,7 +88,7 @@ def _measured(service: Service, args: argparse.Namespace) -> CollectionMeasure:
     depth = service.settings.retrieve_k
     reranker: RerankerChoice = "remote" if is_remote(args) else "local"
     # Index, models and memory are ready then, and it is known who scores.
-    first = service.pipeline.search(queries[0], collection=collection, retrieve_k=depth, reranker=reranker)
+    first = service.pipeline.search(_WARM_UP, collection=collection, retrieve_k=depth, reranker=reranker)
     if first.reranker is None:
         raise RuntimeError(f"the {reranker} reranker was asked, and no name came back")
     with Bars() as bars:
@@ -103,7 +104,8 @@ def _measured(service: Service, args: argparse.Namespace) -> CollectionMeasure:
         )
     measured = measure(service.library, collection, judge=args.judge, reranker=first.reranker, depth=depth)
     if not measured.questions:
-        raise LibraryError(f"Nothing could be measured. {WHY[measured.unmeasured[0].why]} Try again.")
+        why = next(one.why for one in measured.unmeasured if one.query in queries)
+        raise LibraryError(f"Nothing could be measured. {WHY[why]} Try again.")
     return measured
 
 
@@ -145,19 +147,23 @@ def _lines(measured: CollectionMeasure, verdict: Verdict | None, saved: Path | N
 def _table(measured: CollectionMeasure) -> list[str]:
     before, after = measured.retrieved.by_name, measured.reranked.by_name
     lines = [
-        f"{'':12}{'retrieved':>10}{'reranked':>10}{'gain':>9}   {'95% interval':18}  won, tied, lost      p"
+        f"{'':12}{'retrieved':>10}{'reranked':>10}{'gain':>9}   {'95% interval':18}  won, tied, lost       p"
     ]
     for gain in measured.gains:
         near = f"{gain.interval.low:+.4f} to {gain.interval.high:+.4f}" if gain.interval else ""
         won = f"{gain.wins.wins:4}{gain.wins.ties:6}{gain.wins.losses:6}"
         numbers = f"{before[gain.name]:10.4f}{after[gain.name]:10.4f}{gain.mean:+9.4f}"
-        lines.append(f"{gain.name:12}{numbers}   {near:18} {won}{gain.p:7.3f}")
+        lines.append(f"{gain.name:12}{numbers}   {near:18} {won}{_p(gain.p):>8}")
     good = [means.by_name["nDCG@10"] for means in (measured.retrieved_if_good, measured.reranked_if_good)]
     return [
         *lines,
         f"{'Judged@10':12}{before['Judged@10']:10.4f}{after['Judged@10']:10.4f}",
         f"nDCG@10 if every unjudged candidate were good: {good[0]:.4f} retrieved, {good[1]:.4f} reranked",
     ]
+
+
+def _p(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _counts(measured: CollectionMeasure) -> list[str]:
@@ -208,12 +214,13 @@ def _difference(text: str) -> float:
 
 
 def _share(text: str) -> float:
-    return _number(text.removesuffix("%"), "expected a percentage such as 20%", most=100_000) / 100
+    # A number alone may be meant as a share: 0.2 as a fifth, not as a fifth of a per cent.
+    return _number(text, "expected a percentage such as 20%", unit="%", most=100_000) / 100
 
 
-def _number(text: str, expected: str, *, most: float) -> float:
+def _number(text: str, expected: str, *, unit: str = "", most: float) -> float:
     try:
-        number = float(text)
+        number = float(text.removesuffix(unit)) if text.endswith(unit) else -1.0
     except ValueError:
         number = -1.0
     if not 0 <= number <= most:  # which no NaN passes either

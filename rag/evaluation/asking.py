@@ -66,6 +66,8 @@ def ask_all(
     recorded, refused = 0, list[tuple[str, str]]()
     for done, query in enumerate(queries):
         progress(done, len(queries))
+        # Read beforehand: where documents change while it is answered, the answer counts as an older one.
+        revision = library.store.existing(collection).revision
         try:
             result = _patiently(partial(ask, query), cancelled)
         except QueryError as exc:
@@ -74,7 +76,7 @@ def ask_all(
         if result is None:
             break
         # Under the name that its judgments have, whatever was cleaned away before it was asked.
-        library.store.runs.add(replace(result, query=query))
+        library.store.runs.add(replace(result, query=query), revision=revision)
         recorded += 1
     progress(recorded + len(refused), len(queries))
     return Asked(recorded, len(queries), tuple(refused))

@@ -58,19 +58,19 @@ def measure(
     reranker: ModelInfo,
     k: int = 5,
     depth: int | None = None,
-    recall_depth: int | None = None,
+    recall_depth: int = 10,
 ) -> CollectionMeasure:
     """Return what both stages make of the collection's judged questions, by the runs recorded of them.
 
     A run counts when the collection's documents and embedder are still those that it was asked of,
     `reranker` scored it, and it has the first `depth` candidates; of several, the newest counts. More
     candidates are left away, which is exact, because a score depends on its pair alone. With `depth` None,
-    it is that of most runs. Precision is taken at `k`, recall at `recall_depth`, None for all candidates.
+    it is that of most runs. Precision is taken at `k`, recall at `recall_depth`.
     Raises NotFoundError for an unknown collection.
     """
     runs, depth = runs_that_count(library, collection, reranker=reranker, depth=depth)
     judged = placed(library, collection, judge)
-    basis = _Basis(collection, judge, reranker, judged, depth, k, recall_depth or depth)
+    basis = _Basis(collection, judge, reranker, judged, depth, k, recall_depth)
     orders = library.store.runs.orders(
         run.id
         for query, run in runs.items()

@@ -11,10 +11,14 @@ from rag.store import CollectionState
 
 
 def questions(library: Library, collection: str) -> tuple[Question, ...]:
-    """Return the collection's questions, in the order in which they came; judged ones besides at the end."""
+    """Return the collection's questions, in the order in which they came; judged ones besides at the end.
+
+    Those that were removed are not among them, though their judgments stay.
+    """
     kept = library.store.questions.of(collection)
-    besides = dict.fromkeys(judgment.query for judgment in library.judgments(collection))
-    return (*kept, *(Question(text) for text in besides if text not in {q.text for q in kept}))
+    known = {question.text for question in kept} | library.store.questions.removed(collection)
+    judged = dict.fromkeys(judgment.query for judgment in library.judgments(collection))
+    return (*kept, *(Question(text) for text in judged if text not in known))
 
 
 def runs_that_count(

@@ -24,7 +24,8 @@ class Baseline:
     """What later measures of a collection are compared with.
 
     `ndcg_at_10` is the reranked order's, by question. `p95_s` is over the answers whose scores were all
-    computed, `timed` of them; None where there were none. `threads` is what the models ran with.
+    computed, `timed` of them; None where there were none. `threads` is what the models ran with,
+    `judgments` how many there were.
     """
 
     collection: str
@@ -35,6 +36,7 @@ class Baseline:
     p95_s: float | None
     timed: int
     threads: int
+    judgments: int
     program: str = f"RerankLens {__version__}"
     saved_at: str = ""
     format: Literal["reranklens-baseline-1"] = "reranklens-baseline-1"
@@ -83,6 +85,7 @@ def baseline_of(measured: CollectionMeasure, *, threads: int) -> Baseline:
         p95_s=measured.latency.p95_s if measured.latency else None,
         timed=measured.latency.n if measured.latency else 0,
         threads=threads,
+        judgments=measured.judgments,
         saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -164,6 +167,7 @@ def _notes(baseline: Baseline, now: Baseline, both: list[str]) -> Iterator[str]:
         ("reranker", _model(baseline.reranker), _model(now.reranker)),
         ("number of candidates", baseline.depth, now.depth),
         ("number of threads", baseline.threads, now.threads),
+        ("number of judgments", baseline.judgments, now.judgments),
         ("version", baseline.program, now.program),
     ):
         if was != is_now:

@@ -2,14 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import median_low
 
 from rag.library import Library
 from rag.records import Judgment
-from rag.store.judgments import Span, is_about
+from rag.store.judgments import Span, is_about, that_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +34,36 @@ def grades(library: Library, collection: str, judge: str | None = None) -> Mappi
 def placed(library: Library, collection: str, judge: str | None = None) -> Placed:
     """Return the judgments of `judge`, or with None those of all judges, on the chunks as they are now.
 
-    A chunk has the highest grade that one judge gave to a span that it shares at least half with (half of
-    the shorter of both), so that one judgment may be about several chunks. Where several judges have
-    graded it, the median counts, of an even number the lower one of the middle.
+    A judgment is about each chunk that it shares at least half with (half of the shorter of both), so that
+    one may be about several. Which of a judge's own counts for a chunk, `that_counts` says; of several
+    judges' grades it is the median, of an even number the lower one of the middle.
     """
     store = library.store
     with store.snapshot():
         judgments = store.judgments.of(collection, judge=judge)
         places = _Places(store.judgments.spans(collection))
-    said: defaultdict[str, defaultdict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    said: defaultdict[tuple[str, Span, str], list[Judgment]] = defaultdict(list)
     elsewhere = cannot_judge = 0
     for one in judgments:
         chunks = list(places.of(one))
         elsewhere += not chunks
-        if one.grade is None:
-            cannot_judge += bool(chunks)
-            continue
+        cannot_judge += one.grade is None and bool(chunks)
         for chunk in chunks:
-            by_judge = said[one.query][chunk.chunk_id]
-            by_judge[one.judge] = max(one.grade, by_judge.get(one.judge, one.grade))
-    agreed = {
-        query: {chunk: median_low(by_judge.values()) for chunk, by_judge in chunks.items()}
-        for query, chunks in said.items()
+            said[one.query, chunk, one.judge].append(one)
+    return Placed(_agreed(said), len(judgments), elsewhere, cannot_judge)
+
+
+def _agreed(said: Mapping[tuple[str, Span, str], Sequence[Judgment]]) -> dict[str, dict[str, int]]:
+    """Return the grade of each chunk by what each judge has said about it for a question."""
+    given: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for (query, chunk, _judge), about in said.items():
+        one = that_counts(about, chunk)
+        if one and one.grade is not None:
+            given[query][chunk.chunk_id].append(one.grade)
+    return {
+        query: {chunk: median_low(grades) for chunk, grades in chunks.items()}
+        for query, chunks in given.items()
     }
-    return Placed(agreed, len(judgments), elsewhere, cannot_judge)
 
 
 class _Places:

@@ -17,7 +17,7 @@ WHY: Mapping[Why, str] = {
     "not_judged": "No passage of the documents here is judged relevant to it.",
     "not_asked": "It was not asked yet, or not recorded.",
     "older_documents": "The collection has changed since it was asked.",
-    "other_models": "It was answered by other models than the present ones.",
+    "other_models": "It was answered by other models than the present ones, or not reranked.",
     "fewer_candidates": "It was asked with fewer candidates than are measured.",
     "cannot_be_read": "Its recorded run cannot be read.",
 }
@@ -27,10 +27,11 @@ WHY: Mapping[Why, str] = {
 class QuestionMeasure:
     """One question: how good both stages' orders are, by what was judged.
 
-    `retrieved` and `reranked` count unjudged passages as bad, the `…_if_good` ones as good: the truth lies
-    between the two. `difference` is reranked less retrieved, measure by measure. Of the `candidates`,
-    `judged` have a grade; `relevant` counts the relevant passages of the whole collection. `seconds` is
-    what the answer took, without queue; None where a score came from the cache, or a model was cold.
+    `retrieved` and `reranked` count unjudged passages as bad, the `…_if_good` ones those among the
+    candidates as good. Both are extremes of opinion, not bounds of every measure: `metrics.worlds` says why.
+    `difference` is reranked less retrieved, measure by measure. Of the `candidates`, `judged` have a grade;
+    `relevant` counts the passages judged relevant in the whole collection. `seconds` is what the answer
+    took, without queue; None where a score came from the cache, or a model was cold.
     """
 
     query: str

@@ -79,7 +79,7 @@ def tally(votes: Iterable[Vote], a: str, b: str) -> Tally:
     """Return what `votes` say of the pair with these identities, in whichever order a vote names them."""
     said = [
         vote.choice if sides(vote) == (a, b) else _OTHER_SIDE[vote.choice]
-        for vote in votes
+        for vote in _last_said(votes)
         if sides(vote) in ((a, b), (b, a))
     ]
     a_better, b_better = said.count("a"), said.count("b")
@@ -87,11 +87,16 @@ def tally(votes: Iterable[Vote], a: str, b: str) -> Tally:
     return Tally(a_better, b_better, said.count("both_good"), said.count("both_bad"), p)
 
 
+def _last_said(votes: Iterable[Vote]) -> Iterable[Vote]:
+    """Return of each judge's votes on one question and pair the last: a runtime may have changed between."""
+    return {(vote.query, vote.judge, frozenset(sides(vote))): vote for vote in votes}.values()
+
+
 def standings(votes: Iterable[Vote]) -> tuple[Standing, ...]:
-    """Return what `votes` say of each reranker that is in one, those most often better first."""
+    """Return what `votes` say of each reranker in them, those with the most wins over losses first."""
     models: dict[str, ModelInfo] = {}
     seen: dict[str, list[VoteChoice]] = {}
-    for vote in votes:
+    for vote in _last_said(votes):
         for model, choice in ((vote.a, vote.choice), (vote.b, _OTHER_SIDE[vote.choice])):
             models[identity(model)] = model
             seen.setdefault(identity(model), []).append(choice)

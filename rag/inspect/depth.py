@@ -61,7 +61,7 @@ class DepthCurve:
     """One point for each depth from 1 on, empty where nothing was reranked.
 
     `knee` is a depth that is enough by the rule that `knee_of` states, None (and empty) where nothing
-    relevant was judged or found. `missed` is about the ten first retrieved.
+    judged relevant is in the reranked top ten. `missed` is about the ten first retrieved.
     """
 
     points: tuple[DepthPoint, ...]

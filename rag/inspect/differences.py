@@ -8,13 +8,11 @@ from typing import Literal
 from rag.amounts import counted
 from rag.metrics import has_relevant, ndcg
 from rag.stats.agreement import Agreement, agreement
-from rag.stats.resample import Interval, bootstrap, wins
+from rag.stats.resample import FEWEST, Interval, bootstrap, wins
 
 TOP = 10
 MARGIN = 0.01  # of nDCG@10: a loss that is taken for none
 
-# Fewer judged questions say too little to be the verdict: the orders alone are.
-_FEWEST_JUDGED = 5
 # Two orders are nearly the same where at most one question in twenty has another first chunk, and of the
 # top ten at most one in twenty is another.
 _MOST_OTHERS = 0.05
@@ -104,7 +102,7 @@ def verdict(found: Differences) -> Verdict | None:
     if not found.questions:
         return None
     interval = bootstrap(found.ndcg_changes)
-    if interval and interval.n >= _FEWEST_JUDGED:
+    if interval and interval.n >= FEWEST:
         level, sentence = _by_judgments(found, interval)
     else:
         level, sentence = _by_order(found)
@@ -113,12 +111,14 @@ def verdict(found: Differences) -> Verdict | None:
 
 def _by_judgments(found: Differences, interval: Interval) -> tuple[Level, str]:
     on = f"on {counted(interval.n, 'judged question')}"
-    if interval.high < 0:
-        return "worse", f"No: {found.b} loses nDCG@10 against {found.a} {on}, more than chance explains."
+    if wins(found.ndcg_changes).ties == interval.n:
+        return "same", f"Yes: {on}, nDCG@10 is the same for both."
     if interval.low > 0:
         return "better", f"Yes: {found.b} gains nDCG@10 over {found.a} {on}, more than chance explains."
     if interval.low >= -MARGIN:
-        return "same", f"Yes: {found.b} loses at most {MARGIN:g} of nDCG@10 against {found.a} (95 %), {on}."
+        return "same", f"Yes: {found.b} loses at most {MARGIN:g} of nDCG@10 against {found.a} (95%), {on}."
+    if interval.high < 0:
+        return "worse", f"No: {found.b} loses nDCG@10 against {found.a} {on}, more than chance explains."
     return (
         "open",
         f"Not shown: {on}, {found.b} may still lose up to {-interval.low:.3f} of nDCG@10 against {found.a}. "
@@ -133,11 +133,15 @@ def _by_order(found: Differences) -> tuple[Level, str]:
         return "same", f"Yes: {on}, both put the same chunk first and the same ones into the top {TOP}."
     overlap = _mean(each.agreement.overlap for each in found.questions)
     if found.other_first <= _MOST_OTHERS * n and overlap >= 1 - _MOST_OTHERS:
-        return "same", f"Nearly: of {counted(n, 'question')}, few change at all, and those hardly."
+        return (
+            "same",
+            f"Nearly: of {counted(n, 'question')}, hardly one has another chunk first, and hardly a chunk of "
+            f"the top {TOP} is another.",
+        )
     return (
         "open",
         f"They differ on {counted(n, 'question')}; which of the two is right, only judgments tell. "
-        f"Judge {_FEWEST_JUDGED} questions or more, or vote without seeing the names.",
+        f"Judge {FEWEST} questions or more, or vote without seeing the names.",
     )
 
 
@@ -146,24 +150,24 @@ def _order_in_words(found: Differences) -> tuple[str, ...]:
     # Of a single candidate there is but one order.
     taus = [1.0 if (tau := each.agreement.kendall_tau) is None else tau for each in found.questions]
     widest = max(found.questions, key=lambda each: each.largest_change)
-    shared = TOP * _mean(each.agreement.overlap for each in found.questions)
+    shared = _mean(each.agreement.overlap for each in found.questions)
     return (
-        f"Top 1: another chunk for {found.other_first} of {counted(n, 'question')}.{_at_most(found)}",
+        f"Top 1: another chunk for {found.other_first} of {counted(n, 'question')}."
+        f"{_at_most(found.other_first, n)}",
         f"Top {TOP}: other chunks for {found.other_top} of {counted(n, 'question')}; "
-        f"on average {shared:.1f} of {TOP} are the same.",
+        f"on average {shared:.1%} of them are the same.",
         f"Kendall tau: {_mean(taus):.3f} on average, {min(taus):.3f} at the least (1 is the same order).",
         f"Largest change of rank: {widest.largest_change}"
         + (f", for “{_quoted(widest.query)}”." if widest.largest_change else "."),
     )
 
 
-def _at_most(found: Differences) -> str:
-    """Return what a count of none leaves open: with n questions alike, one in so many may still differ."""
-    if found.other_first:
+def _at_most(others: int, n: int) -> str:
+    """Return what a count of no `others` leaves open: with n questions alike, one in so many may differ."""
+    if others:
         return ""
     # 95 % of samples of n would show one at least, were the true share as large.
-    share = 1 - 0.05 ** (1 / len(found.questions))
-    return f" Of all that could be asked, up to {share:.0%} may differ (95 %)."
+    return f" Of all questions like these, up to {1 - 0.05 ** (1 / n):.0%} may differ (95%)."
 
 
 def _judged_in_words(found: Differences) -> tuple[str, ...]:
@@ -172,11 +176,11 @@ def _judged_in_words(found: Differences) -> tuple[str, ...]:
         return ("nDCG@10: no question is judged, so it is not known which order is better.",)
     first, second = zip(*(each.ndcg for each in found.questions if each.ndcg), strict=True)
     interval, counts = bootstrap(changes), wins(changes)
-    sure = f" (95 % interval {interval.low:+.3f} to {interval.high:+.3f})" if interval else ""
+    sure = f" (95% interval {interval.low:+.3f} to {interval.high:+.3f})" if interval else ""
     return (
         f"nDCG@10 on {counted(len(changes), 'judged question')}: {_mean(first):.3f} and {_mean(second):.3f}, "
         f"a change of {_mean(changes):+.3f}{sure}; better {counts.wins}, same {counts.ties}, "
-        f"worse {counts.losses}.",
+        f"worse {counts.losses}.{_at_most(counts.wins + counts.losses, len(changes))}",
     )
 
 

@@ -12,7 +12,7 @@ from rag.beir import CORPUS, QRELS, QUERIES
 from rag.errors import InputFileError, LibraryError
 from rag.jobs.ingest import Pace, Tell, logged
 from rag.jobs.jobs import Job, JobKey, Report
-from rag.names import check_collection_name
+from rag.names import check_collection_name, file_name
 from rag.report.data_sets import beir_folder, beir_zip
 from rag.service import Service
 
@@ -57,10 +57,10 @@ def _on_disk(files: Mapping[str, IO[bytes]]) -> Iterator[Path]:
     """Yield the folder of the data set in `files` for as long as the body runs."""
     with tempfile.TemporaryDirectory(prefix="reranklens-") as made:
         try:
-            paths = [_written(Path(made), name, stream) for name, stream in files.items()]
+            written = [_written(Path(made), name, stream) for name, stream in files.items()]
         except OSError as exc:
             raise LibraryError(f"The data set cannot be unpacked: {exc.strerror or exc}.") from exc
-        zipped = [path for path in paths if path.suffix.lower() == ".zip"]
+        zipped = [path for path in written if path and path.suffix.lower() == ".zip"]
         if not zipped:
             yield Path(made)
             return
@@ -71,11 +71,16 @@ def _on_disk(files: Mapping[str, IO[bytes]]) -> Iterator[Path]:
             yield folder
 
 
-def _written(folder: Path, name: str, stream: IO[bytes]) -> Path:
-    """Write one file below `folder` under its own name, or that of the folder it is in, never elsewhere."""
+def _written(folder: Path, name: str, stream: IO[bytes]) -> Path | None:
+    """Write a file below `folder`, and return where; None for one that belongs to no data set."""
     parts = PurePosixPath(name).parts
-    kept = [parts[-2], parts[-1]] if "/".join(parts[-2:]) in QRELS else [parts[-1]]
-    path = folder.joinpath(*kept)
+    ends = ("/".join(parts[-2:]), file_name("".join(parts[-1:])))
+    kept = next(
+        (end for end in ends if end in (CORPUS, QUERIES, *QRELS) or end.lower().endswith(".zip")), None
+    )
+    if kept is None:
+        return None
+    path = folder / kept
     path.parent.mkdir(exist_ok=True)
     with stream, path.open("wb") as out:
         while block := stream.read(_BLOCK):

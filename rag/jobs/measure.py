@@ -1,7 +1,7 @@
 """Ask the questions of a collection in the background, so that it can be measured."""
 
 from rag.amounts import counted
-from rag.evaluation.asking import Asked, ask_all, to_ask
+from rag.evaluation.asking import Asked, Progress, ask_all, to_ask
 from rag.jobs.ingest import Pace, Tell, logged
 from rag.jobs.jobs import Job, JobKey, Report
 from rag.service import Service
@@ -14,42 +14,38 @@ def start_measuring(service: Service, collection: str, *, depth: int, anew: bool
     `anew`, all are asked, and every score is computed. Cancelled, it keeps what it has recorded. Whoever
     asks for it while it runs joins it.
     """
-    key = JobKey("measure", collection)
+    key, library, pipeline = JobKey("measure", collection), service.library, service.pipeline
 
     def cancelled() -> bool:
         return service.jobs.is_cancelled(key)
 
     def work(tell: Tell) -> str:
-        pace = Pace()
-
-        def progress(done: int, total: int) -> None:
-            fraction = done / total if total else None
-            tell(
-                Report(
-                    f"{done:,} of {counted(total, 'question')} asked", fraction, pace.remaining_s(fraction)
-                )
-            )
-
         asked = ask_all(
-            service.pipeline,
-            service.library,
+            pipeline,
+            library,
             collection,
-            to_ask(
-                service.library,
-                collection,
-                reranker=service.pipeline.preferred.info,
-                depth=depth,
-                anew=anew,
-            ),
+            to_ask(library, collection, reranker=pipeline.preferred.info, depth=depth, anew=anew),
             depth=depth,
             fresh=anew,
-            progress=progress,
+            progress=_telling(tell),
             cancelled=cancelled,
         )
         return asked_in_words(asked, cancelled=cancelled())
 
     title = f"Asking the questions of {collection}"
     return service.jobs.start(key, logged(title, work), title=title, subject="")
+
+
+def _telling(tell: Tell) -> Progress:
+    """Return what tells how many questions are asked, and how long the others will take."""
+    pace = Pace()
+
+    def progress(done: int, total: int) -> None:
+        fraction = done / total if total else None
+        text = f"{done:,} of {counted(total, 'question')} asked"
+        tell(Report(text, fraction, pace.remaining_s(fraction)))
+
+    return progress
 
 
 def asked_in_words(asked: Asked, *, cancelled: bool) -> str:

@@ -1,16 +1,18 @@
 """Make a collection of a BEIR data set: its documents, its questions and its judgments."""
 
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from rag.beir import CORPUS, QRELS, QUERIES, beir_files, read_beir
-from rag.errors import InputFileError, LibraryError, QueryError
+from rag.errors import InputFileError, LibraryError, QueryError, TooLargeError
 from rag.ingest import OnProgress, SourceFile
 from rag.library import Library
 from rag.names import MAX_COLLECTION_CHARS, check_collection_name
+from rag.parse.limits import MAX_PART_BYTES
 from rag.parse.zips import is_zip, open_package, read_part
 from rag.question import checked_query
 from rag.records import Question
@@ -20,6 +22,7 @@ from rag.store.questions import MAX_ID_CHARS
 from rag.trec import numbered_lines, qrel_rows
 
 _UNDERWAY = " (importing)"
+_FILES = (CORPUS, QUERIES, *QRELS)
 
 
 def beir_folder(
@@ -56,32 +59,44 @@ def beir_folder(
 def beir_zip(path: Path) -> Iterator[Path | None]:
     """Unpack the data set in a ZIP file for as long as the body runs; yield its folder, None without one.
 
-    Only the three files that a data set consists of are unpacked. Raises InputFileError or DocumentError
-    where it cannot be.
+    Only the three files that a data set consists of are unpacked. Raises InputFileError, DocumentError or
+    LibraryError where it cannot be.
     """
+    package = _package(path)
+    if package is None:
+        yield None
+        return
+    with package, tempfile.TemporaryDirectory() as unpacked:
+        parts = package.namelist()
+        heads = [name.removesuffix(CORPUS) for name in parts if name == CORPUS or name.endswith(f"/{CORPUS}")]
+        folder = Path(unpacked, path.name)
+        for name in _FILES if heads else ():
+            if (part := min(heads, key=len) + name) in parts:
+                _write(folder / name, read_part(path.name, package, part))
+        yield folder if heads else None
+
+
+def _package(path: Path) -> zipfile.ZipFile | None:
+    """Return the opened archive; None for what is none, or holds more than a data set can."""
     try:
-        data = path.read_bytes()
+        # An exported collection may have gigabytes, and more parts than any document.
+        data = path.read_bytes() if path.stat().st_size <= len(_FILES) * MAX_PART_BYTES else b""
     except OSError as exc:
         raise InputFileError(path, f"it cannot be read: {exc.strerror or exc}.") from exc
     if not is_zip(data):
-        yield None
-        return
-    with open_package(path.name, data) as package, tempfile.TemporaryDirectory() as unpacked:
-        heads = [name.removesuffix(CORPUS) for name in package.namelist() if _is_corpus(name)]
-        if not heads:
-            yield None
-            return
-        folder = Path(unpacked, path.name)
-        for name in (CORPUS, QUERIES, *QRELS):
-            if (part := min(heads, key=len) + name) in package.namelist():
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(read_part(path.name, package, part))
-        yield folder
+        return None
+    try:
+        return open_package(path.name, data)
+    except TooLargeError:
+        return None
 
 
-def _is_corpus(name: str) -> bool:
-    return name == CORPUS or name.endswith(f"/{CORPUS}")
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as exc:
+        raise LibraryError(f"{path.name} cannot be unpacked: {exc.strerror or exc}.") from exc
 
 
 @contextmanager

@@ -1,10 +1,14 @@
-"""Write judgments and recorded runs as other programs read them."""
+"""Write judgments and recorded runs as other programs read them.
+
+Every file is about the questions that the collection is measured with: none tells of one that was removed.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from rag.errors import LibraryError
+from rag.evaluation.counting import questions
 from rag.evaluation.grades import grades
 from rag.library import Library
 from rag.metrics import RELEVANT
@@ -63,7 +67,7 @@ def judgments_csv(library: Library, collection: str, judge: str | None = None) -
     `grade` is empty where the judge could not tell, `document` and `text` where the document is gone.
     """
     ids = _ids(library, collection)
-    judgments = library.store.judgments.of(collection, judge=judge)
+    judgments = [one for one in library.store.judgments.of(collection, judge=judge) if one.query in ids]
     texts = _texts(library, collection, {judgment.document_id for judgment in judgments})
     return csv_text(_CSV_HEADER, (_row(judgment, ids, texts) for judgment in judgments))
 
@@ -88,9 +92,9 @@ def triples_jsonl(library: Library, collection: str, judge: str | None = None) -
 
 def _ids(library: Library, collection: str) -> dict[str, str]:
     library.store.existing(collection)
-    judged = [judgment.query for judgment in library.judgments(collection)]
-    asked = library.store.runs.newest(collection)
-    return question_ids(library.store.questions.of(collection), [*judged, *sorted(asked)])
+    removed = library.store.questions.removed(collection)
+    asked = sorted(library.store.runs.newest(collection).keys() - removed)
+    return question_ids(questions(library, collection), asked)
 
 
 def _ranked(result: SearchResult, stage: Stage) -> list[Ranked]:

@@ -9,6 +9,7 @@ from io import BytesIO
 from rag.amounts import counted
 from rag.errors import InputFileError, LibraryError, QueryError
 from rag.library import Library
+from rag.parse.clean import clean
 from rag.question import checked_query
 from rag.records import Judgment, Question
 from rag.report.csv_files import csv_rows
@@ -50,7 +51,7 @@ class Gathered:
         self.judgments: dict[tuple[str, Span, str], Judgment] = {}
         self.unknown_documents: dict[str, None] = {}
         self.unknown_questions: dict[str, None] = {}
-        self.left_out = self.below_zero = 0
+        self.left_out = self.below_zero = self.repeated = 0
 
     def take(self, row: QrelRow, query: str | None, span: Span | None, judge: str) -> None:
         """Add what `row` says, of the question and the span that it names; None for what matches nothing."""
@@ -75,8 +76,11 @@ class Gathered:
             check(judgment)
         except LibraryError as exc:
             raise InputFileError(self.path, str(exc), line=line) from exc
+        # As the pages clean them: by a name with what nobody sees in it, a judge is found nowhere.
+        judgment = replace(judgment, judge=clean(judgment.judge), note=clean(judgment.note))
         span = Span(judgment.document_id, judgment.start, judgment.end)
         before = self.judgments.setdefault((judgment.query, span, judgment.judge), judgment)
+        self.repeated += before is not judgment
         if before.grade != judgment.grade:
             message = f"one passage has two different grades for the question {judgment.query!r:.80}."
             raise InputFileError(self.path, message, line=line)
@@ -114,6 +118,8 @@ class Gathered:
         ]
         if self.left_out:
             said.append(f"{counted(self.left_out, 'judgment')} left out for that.")
+        if self.repeated:
+            said.append(f"{counted(self.repeated, 'line')} of the same question and passage as another one.")
         if self.below_zero:
             said.append(f"{counted(self.below_zero, 'grade')} below 0 taken as 0.")
         return Imported(

@@ -84,7 +84,8 @@ def _means(found: CollectionMeasure) -> str:
             signed(after[name] - before[name], 4),
             _interval(gains.get(name)),
             _wins(gains.get(name)),
-            f"{best_before[name]:.4f} to {best_after[name]:.4f}",
+            f"{best_before[name]:.4f}",
+            f"{best_after[name]:.4f}",
         )
         for name in before
     ]
@@ -93,13 +94,12 @@ def _means(found: CollectionMeasure) -> str:
         "retrieved",
         "reranked",
         "difference",
-        "95 % interval",
+        "95% interval",
         "won, tied, lost",
-        "if unjudged were good",
+        "retrieved, if good",
+        "reranked, if good",
     )
-    caption = (
-        "Unjudged passages count as not relevant; the last column counts them as good, before and after."
-    )
+    caption = "Unjudged passages count as not relevant; in the last two columns, as good."
     return table(caption, head, rows)
 
 
@@ -124,10 +124,10 @@ def _gains(found: CollectionMeasure) -> str:
         for gain in found.gains
         if gain.interval
     ]
-    chart = charts.interval(rows, label="What reranking changed, with the 95 % interval")
+    chart = charts.interval(rows, label="What reranking changed, with the 95% interval")
     return (
         f'<figure class="r-gains">{chart}<figcaption>Difference of the means, reranked less retrieved, with '
-        "its 95 % bootstrap interval; p is the sign test's, over questions won and lost.</figcaption>"
+        "its 95% bootstrap interval; p is the sign test's, over questions won and lost.</figcaption>"
         "</figure>"
         if rows
         else ""

@@ -13,7 +13,7 @@ from rag.records import ModelInfo, RunInfo, SearchResult
 class Recorded:
     """The run that counts of each question, all by `reranker`, to be read down to `depth` candidates.
 
-    They are in the order of the collection's questions, then of their texts.
+    They are in the order of the collection's questions, then of their texts; removed ones are left out.
     """
 
     reranker: ModelInfo
@@ -33,7 +33,8 @@ def recorded(library: Library, collection: str, *, reranker: ModelInfo | None = 
     if by is None:
         raise _nothing(collection, "")
     found, depth = runs_that_count(library, collection, reranker=by)
-    counting = {query: run for query, run in found.items() if isinstance(run, RunInfo)}
+    removed = library.store.questions.removed(collection)
+    counting = {q: run for q, run in found.items() if isinstance(run, RunInfo) and q not in removed}
     if not counting:
         raise _nothing(collection, f", reranked by {by.id}")
     texts = [question.text for question in questions(library, collection)]

@@ -101,8 +101,8 @@ def agreement_sentence(agreement: Agreement, name_a: str, name_b: str) -> str:
     order = (
         f"all {agreement.n} passages that both rank"
         if agreement.kendall_tau == 1
-        # Never "100 %" for less than all.
-        else f"{min(99, round(50 * (1 + agreement.kendall_tau)))} % of all pairs of passages"
+        # Never "100%" for less than all.
+        else f"{min(99, round(50 * (1 + agreement.kendall_tau)))}% of all pairs of passages"
     )
     return (
         f"{both} {verdict}: {agreement.shared} of the top {agreement.k} are the same, "

@@ -31,6 +31,10 @@ class Wins:
     losses: int
 
 
+# Of fewer differences the interval is narrower than it should be: chance would pass for a difference.
+FEWEST = 10
+
+
 def bootstrap(
     differences: Sequence[float], *, resamples: int = 10_000, seed: int = SEED, level: float = 0.95
 ) -> Interval | None:
@@ -39,7 +43,7 @@ def bootstrap(
     The interval holds the middle `level` of the means of `resamples` samples, each drawn from
     `differences` with replacement and as large (the percentile method: Efron and Tibshirani, An
     introduction to the bootstrap, 1993, chapter 13). The same differences, in any order, give the same
-    interval. Below about ten of them it is narrower than it should be: what was never seen is never drawn.
+    interval. Of fewer than `FEWEST` it is narrower than it should be: what was never seen is never drawn.
     """
     n = len(differences)
     if n < 2:

@@ -1,15 +1,16 @@
 """Keep how well spans of documents answer questions, however the documents are cut."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.errors import LibraryError
+from rag.metrics import HIGHEST_GRADE
 from rag.records import Chunk, Judgment, Passage
 from rag.store.database import Connection, Database
 from rag.store.rows import chunk_id, now
 from rag.store.shelves import Shelves
 
-GRADES = range(4)
+GRADES = range(HIGHEST_GRADE + 1)
 MAX_JUDGE_CHARS = 80
 MAX_NOTE_CHARS = 4_000
 MAX_GUIDELINES_CHARS = 20_000
@@ -128,15 +129,19 @@ def _put(db: Connection, collection: int, judgment: Judgment) -> None:
     )
 
 
-def graded(judgments: Iterable[Judgment], chunk: Chunk | Passage | Span) -> int | None:
-    """Return the grade of `chunk` by judgments of one question; None when none of them is about it.
+def that_counts(said: Sequence[Judgment], chunk: Chunk | Passage | Span) -> Judgment | None:
+    """Return which of the judgments of one judge on one question counts for `chunk`, None for no one.
 
-    A judgment is about a chunk when the two share at least half of the shorter one's characters. Where
-    several are, the highest grade counts; one without a grade counts for nothing.
+    That of its very span comes before all others, whatever it says: the judge saw just this. Otherwise it
+    is the one with the highest grade of those that are about it, because what answers in a part answers as
+    a whole; of equal ones the last.
     """
-    return max(
-        (each.grade for each in judgments if each.grade is not None and is_about(each, chunk)), default=None
-    )
+    span = chunk.document_id, chunk.start, chunk.end
+    exact = next((one for one in said if (one.document_id, one.start, one.end) == span), None)
+    if exact:
+        return exact
+    about = [one for one in reversed(said) if is_about(one, chunk)]
+    return max(about, key=lambda one: -1 if one.grade is None else one.grade, default=None)
 
 
 def is_about(judgment: Judgment, chunk: Chunk | Passage | Span) -> bool:

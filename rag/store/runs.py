@@ -3,7 +3,8 @@
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -18,6 +19,9 @@ from rag.store.shelves import Shelves
 MOST_RUNS = 500  # of a collection, besides the kept ones and the newest of each question
 
 _MOST_ORDERS = 1_000  # remembered; of 100 candidates, each takes about 10 kB
+
+# What reading a row raises that was damaged outside of this program; TypeError: a text where bytes were.
+_DAMAGE = (zlib.error, msgspec.DecodeError, TypeError)
 
 _INFO = "SELECT r.info, r.kept, c.name FROM runs r JOIN shelves c ON c.key = r.collection"
 _WHOLE = _INFO.replace("c.name", "c.name, r.result")
@@ -50,14 +54,15 @@ class Runs:
         self._orders: OrderedDict[str, Orders] = OrderedDict()
         self._remembering = threading.Lock()
 
-    def add(self, result: SearchResult) -> RunInfo:
-        """Record `result`, found in its collection as it is now. Raises NotFoundError."""
+    def add(self, result: SearchResult, *, revision: str | None = None) -> RunInfo:
+        """Record `result`, found in its collection as it was at `revision`, or as it is now.
+
+        Raises NotFoundError.
+        """
         data = zlib.compress(msgspec.json.encode(result), 1)
         with self._shelves.named(result.collection) as (db, key):
-            info = _info(
-                result,
-                str(db.execute("SELECT revision FROM collections WHERE key = ?", (key,)).fetchone()[0]),
-            )
+            (present,) = db.execute("SELECT revision FROM collections WHERE key = ?", (key,)).fetchone()
+            info = _info(result, revision or str(present))
             db.execute(
                 "INSERT INTO runs (id, collection, query, asked_at, info, result) VALUES (?, ?, ?, ?, ?, ?)",
                 (info.id, key, info.query, info.asked_at, msgspec.json.encode(info).decode(), data),
@@ -73,12 +78,12 @@ class Runs:
             query,
             most,
         )
-        return tuple(_read(row) for row in rows)
+        return tuple(_readable(rows))
 
     def newest(self, collection: str) -> dict[str, RunInfo]:
         """Return the newest run of each question that was ever asked in the collection."""
         rows = self._db.read(_NEWEST, collection)
-        return {info.query: info for info in map(_read, rows)}
+        return {info.query: info for info in _readable(rows)}
 
     def get(self, run_id: str) -> Run:
         """Return a recorded run, whole. Raises NotFoundError; LibraryError where it cannot be read."""
@@ -88,10 +93,12 @@ class Runs:
                 "There is no such recorded run. It was dropped, or belongs to another library."
             )
         try:
-            result = msgspec.json.decode(zlib.decompress(rows[0][3]), type=SearchResult)
-        except (zlib.error, msgspec.DecodeError) as exc:
+            return Run(
+                _read(rows[0][:3]),
+                msgspec.json.decode(zlib.decompress(rows[0][3]), type=SearchResult),
+            )
+        except _DAMAGE as exc:
             raise LibraryError("This recorded run cannot be read. Ask its question again.") from exc
-        return Run(_read(rows[0][:3]), result)
 
     def orders(self, run_ids: Iterable[str]) -> dict[str, Orders]:
         """Return the rankings of those of the runs that are there and can be read, by id.
@@ -115,7 +122,7 @@ class Runs:
             return None
         try:
             read = msgspec.json.decode(zlib.decompress(rows[0][0]), type=_Ranked)
-        except (zlib.error, msgspec.DecodeError):
+        except _DAMAGE:
             return None
         return Orders(
             tuple(hit.passage.chunk_id for hit in read.retrieved),
@@ -179,6 +186,13 @@ def _info(result: SearchResult, revision: str) -> RunInfo:
         cached=result.cached,
         cold=result.cold,
     )
+
+
+def _readable(rows: Iterable[Row]) -> Iterator[RunInfo]:
+    """Yield what the rows say; a damaged one is left out, so that it costs no other."""
+    for row in rows:
+        with suppress(*_DAMAGE):
+            yield _read(row)
 
 
 def _read(row: Row) -> RunInfo:

@@ -138,6 +138,8 @@ class _Import:
             self._documents(on_progress)
             library.store.judgments.put(self._staging, self._export.judgments())
             library.store.questions.add(self._staging, self._export.questions())
+            for query in self._export.manifest.removed:
+                library.store.questions.remove(self._staging, query)
             library.store.judgments.set_guidelines(self._staging, self._export.manifest.guidelines)
             shelves.rename(self._staging, self._name)
         except BaseException:

@@ -94,6 +94,7 @@ def export_collection(
             chunks=writer.n_chunks,
             judgments=len(judgments),
             questions=len(questions),
+            removed=tuple(sorted(library.store.questions.removed(name))),
             guidelines=guidelines,
             parts=writer.parts,
         )

@@ -65,6 +65,7 @@ class Manifest:
     chunks: int
     judgments: int
     questions: int = 0
+    removed: tuple[str, ...] = ()  # questions that it is measured with no longer, though judged
     guidelines: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
 
@@ -118,6 +119,8 @@ def check_manifest(manifest: Manifest) -> None:
         raise spoilt(f"vectors of {manifest.dim} numbers are not made by any embedder")
     if len(manifest.name) > MAX_COLLECTION_CHARS or VECTORS not in manifest.parts:
         raise spoilt("its manifest lacks something")
+    if not all(0 < len(query) <= MAX_QUERY_CHARS for query in manifest.removed):
+        raise spoilt("a question that was removed from it cannot be one")
     if len(manifest.guidelines) > MAX_GUIDELINES_CHARS:
         raise spoilt("its guidelines are too long")
     _check_chunking(manifest.chunking)

@@ -137,8 +137,10 @@ def turned_away(pipeline: Pipeline, exc: BusyError, *, earlier: bool) -> str:
     return busy(most, retry_after_s=exc.retry_after_s, earlier=earlier)
 
 
-def record(service: Service, result: SearchResult) -> None:
+def record(service: Service, result: SearchResult, *, revision: str) -> None:
     """Keep the answered question in the library's file, unless this session is not to be recorded.
+
+    `revision` is the collection's as it was before it was asked: what documents it was answered from.
 
     An answer is drawn all the same where it cannot be kept, as on a full disk; the page says so then.
     """
@@ -147,6 +149,6 @@ def record(service: Service, result: SearchResult) -> None:
     store = service.library.store
     try:
         store.questions.add(result.collection, [Question(result.query)])
-        known.keep(result, known.RECORDED, store.runs.add(result))
+        known.keep(result, known.RECORDED, store.runs.add(result, revision=revision))
     except RagError as exc:
         known.keep(result, known.RECORDED, str(exc))

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from rag.amounts import counted
 from rag.errors import RagError
 from rag.records import DocumentInfo, SearchResult
-from rag.ui import cards, drawing, grading
+from rag.ui import cards, drawing, grading, state
 from rag.ui.grading_html import Verdict
 from rag.ui.movements import ALL, Movements
 
@@ -27,11 +27,43 @@ def problems_shown() -> Iterator[None]:
         st.stop()
 
 
+def collection_choice(
+    names: Iterable[str],
+    current: str,
+    *,
+    accepts_new: bool = False,
+    says: str | None = None,
+    on_change: Callable[[], None] | None = None,
+) -> None:
+    """Draw in the sidebar, on every page at the same place, which of the collections `names` is in use."""
+    with st.sidebar:
+        st.selectbox(
+            "Collection",
+            sorted({*names, current}),
+            key=state.COLLECTION,
+            persist_state="session",
+            accept_new_options=accepts_new,
+            help=says,
+            on_change=on_change,
+        )
+
+
+def title(name: str, collection: str | None = None, *, says: str = "") -> None:
+    """Draw a page's title, what the page is for, and its collection, where the sidebar is folded away."""
+    st.title(name)
+    if says:
+        st.text(says)
+    if collection is not None:
+        st.html(f'<p class="rl rl-in-use">Collection: <b dir="auto">{escape(collection)}</b></p>')
+
+
 def problem(message: str) -> DeltaGenerator:
     """Say what went wrong; return the box that says it."""
     box = st.container(border=True)
-    box.markdown(":red[:material/error:] **That did not work**")
-    box.text(message)
+    box.html(
+        '<div class="rl rl-problem" role="alert"><p><b>That did not work</b></p>'
+        f'<p class="rl-text">{escape(message)}</p></div>'
+    )
     return box
 
 
@@ -70,7 +102,7 @@ def result(
         told=grading.told(verdicts or {}, len(found.retrieved)) if on_marks else "",
     )
     if on_marks:
-        drawing.show_graded(html, key=key, seen=grading.seen(), on_marks=on_marks)
+        drawing.show_graded(html, key=key, about=grading.about(found), seen=grading.seen(), on_marks=on_marks)
     else:
         drawing.show(html, key=key)
     with st.expander("What the numbers mean", icon=":material/help:"):

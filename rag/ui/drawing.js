@@ -69,8 +69,11 @@ function walk(event) {
 // Every grade that the server has not answered yet goes with each message: none can overtake another.
 function mark(state, chunk, grade) {
   state.last += 1;
-  state.pending.push({ n: state.last, chunk, grade });
+  state.pending.push({ n: state.last, about: state.about, chunk, grade });
   state.send([...state.pending]);
+  // What the page is at work on would hold the grade back until it is done: as any click does, it ends that.
+  // A little later, because Streamlit makes one message of two that come together, which ends nothing.
+  setTimeout(() => document.querySelector("[class*=st-key-working-] button")?.click(), 100);
 }
 
 function listen(host, state) {
@@ -98,6 +101,7 @@ export default function ({ parentElement, data, setStateValue }) {
     listen(state.host, state);
   }
   state.send = (pending) => setStateValue("marks", pending);
+  state.about = data.about;
   state.last = Math.max(state.last, data.seen);
   state.pending = state.pending.filter((sent) => sent.n > data.seen);
   if (data.html !== state.html) {

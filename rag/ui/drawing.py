@@ -18,10 +18,12 @@ _component = st.components.v2.component(
 class Mark:
     """A grade as a visitor clicked or typed it: "0" to "3", "x" for "cannot judge", "u" to take one back.
 
-    `n` counts a session's marks from 1. `chunk_id` and `grade` are what a browser sent: look before use.
+    `n` counts a session's marks from 1, `about` tells what was shown. All but `n` are what a browser sent:
+    look before use.
     """
 
     n: int
+    about: str
     chunk_id: str
     grade: str
 
@@ -31,13 +33,14 @@ def show(html: str, *, key: str) -> None:
     _component(data={"html": html, "seen": 0}, key=key)
 
 
-def show_graded(html: str, *, key: str, seen: int, on_marks: Callable[[], None]) -> None:
+def show_graded(html: str, *, key: str, about: str, seen: int, on_marks: Callable[[], None]) -> None:
     """Show `html` whose cards can be graded; `on_marks` is called before anything else of the next run.
 
-    Marks up to number `seen` are known already, and need not come again.
+    Each mark says which `about` it was made on. Those up to number `seen` are known already, and need not
+    come again.
     """
     _component(
-        data={"html": html, "seen": seen},
+        data={"html": html, "about": about, "seen": seen},
         key=key,
         default={"marks": []},
         on_marks_change=on_marks,
@@ -51,6 +54,6 @@ def marks(key: str) -> tuple[Mark, ...]:
     found = []
     for each in sent if isinstance(sent, list) else ():
         match each:
-            case {"n": int(n), "chunk": str(chunk_id), "grade": str(grade)}:
-                found.append(Mark(n, chunk_id, grade))
+            case {"n": int(n), "about": str(about), "chunk": str(chunk_id), "grade": str(grade)}:
+                found.append(Mark(n, about, chunk_id, grade))
     return tuple(sorted(found, key=lambda mark: mark.n))

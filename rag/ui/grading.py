@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from statistics import median_low
 
 import streamlit as st
@@ -10,10 +11,9 @@ from rag.amounts import counted
 from rag.errors import RagError
 from rag.library import Library
 from rag.records import Judgment, Passage, SearchResult
-from rag.store.judgments import GRADES, graded, is_about
-from rag.ui import drawing
+from rag.store.judgments import GRADES, that_counts
+from rag.ui import drawing, judging_name
 from rag.ui.grading_html import CANNOT, UNDO, Verdict
-from rag.ui.judging_desk import JUDGE
 
 _SEEN = "grading_seen"
 _BEFORE = "grading_before"
@@ -21,11 +21,6 @@ _SAID = "grading_said"
 
 # A question about a passage, in words and by span.
 _Where = tuple[str, str, str]
-
-
-def judge() -> str:
-    """Return the name under which this session judges, "" while none is given."""
-    return str(st.session_state.get(JUDGE) or "")
 
 
 def verdicts(judgments: Iterable[Judgment], passages: Iterable[Passage], judge: str) -> dict[str, Verdict]:
@@ -36,10 +31,9 @@ def verdicts(judgments: Iterable[Judgment], passages: Iterable[Passage], judge: 
     mine = by_judge.pop(judge, [])
     found = {}
     for passage in passages:
-        own = next((one for one in reversed(mine) if _span(one) == _span(passage)), None) or next(
-            (one for one in reversed(mine) if is_about(one, passage)), None
-        )
-        grades = [grade for said in by_judge.values() if (grade := graded(said, passage)) is not None]
+        own = that_counts(mine, passage)
+        others = (that_counts(said, passage) for said in by_judge.values())
+        grades = [one.grade for one in others if one and one.grade is not None]
         if own or grades:
             found[passage.chunk_id] = Verdict(own, median_low(grades) if grades else None)
     return found
@@ -53,8 +47,15 @@ def grades(verdicts: Mapping[str, Verdict]) -> dict[str, int]:
 def of_result(library: Library, result: SearchResult) -> dict[str, Verdict]:
     """Return what is said of the passages of `result`, read anew."""
     return verdicts(
-        library.judgments(result.collection, result.query), (hit.passage for hit in result.retrieved), judge()
+        library.judgments(result.collection, result.query),
+        (hit.passage for hit in result.retrieved),
+        judging_name.name(),
     )
+
+
+def about(result: SearchResult) -> str:
+    """Return what tells the drawing of `result` from that of another answer, which may hold its cards."""
+    return sha256(repr((result.collection, result.query)).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def seen() -> int:
@@ -78,9 +79,10 @@ def take(library: Library, result: SearchResult, key: str) -> None:
         if mark.n <= seen():
             continue
         st.session_state[_SEEN] = mark.n
-        passage = passages.get(mark.chunk_id)
+        passage = passages.get(mark.chunk_id) if mark.about == about(result) else None
         # The page shows another answer by now, or somebody typed this by hand.
         if passage is None or mark.grade not in (*map(str, GRADES), CANNOT, UNDO):
+            st.session_state[_SAID] = "Not saved: the page shows another answer by now."
             continue
         try:
             st.session_state[_SAID] = _do(library, result, passage, mark.grade)
@@ -91,7 +93,7 @@ def take(library: Library, result: SearchResult, key: str) -> None:
 def _do(library: Library, result: SearchResult, passage: Passage, grade: str) -> str:
     """Grade `passage`, or take its last grade back; return what came of it."""
     store, where = library.store.judgments, (result.collection, result.query, passage.chunk_id)
-    mine = store.of(result.collection, result.query, judge())
+    mine = store.of(result.collection, result.query, judging_name.name())
     before = next((one for one in mine if _span(one) == _span(passage)), None)
     if grade == UNDO:
         return _undo(library, where, before) + f" · {passage.document}"
@@ -101,7 +103,7 @@ def _do(library: Library, result: SearchResult, passage: Passage, grade: str) ->
         passage.start,
         passage.end,
         None if grade == CANNOT else int(grade),
-        judge(),
+        judging_name.name(),
         before.note if before else "",
     )
     library.judge(made, collection=result.collection)

@@ -8,32 +8,36 @@ import streamlit as st
 
 from rag.amounts import counted, milliseconds
 from rag.charts import Panel, curve
-from rag.evaluation.grades import grades as grades_of_all
+from rag.evaluation.grades import placed
 from rag.inspect.depth import DepthCurve, Missed, depth_curve, kept_by
 from rag.inspect.repeat import Repeats
 from rag.library import Library
 from rag.records import RunInfo, SearchResult
-from rag.ui import drawing, known, tables
+from rag.ui import drawing, judging_name, known, tables
 from rag.ui.passage_html import source
 
 K = "inspect_depth_k"
 _USUAL_K = 10
+_GRADES = "Your own grade counts, and where you have given none, the median of the others'."
 _REPEATED = "The times are those of the last repetition, measured in this session."
 
 
 def draw(library: Library, result: SearchResult, grades: Mapping[str, int], run: RunInfo | None) -> None:
-    """Draw the section; `grades` are those of the chunks found, by id, `run` is that of a recorded answer."""
+    """Draw the section; `grades` are those of the chunks found, by id, `run` is that of a recorded answer.
+
+    Of chunks that were not found, too, one's own grade counts, else the median of the others'.
+    """
     if not result.reranked:
         st.text("Nothing was reranked for this question: there is no depth to look at.")
         return
-    grades = {**_of_all_chunks(library, result, run), **grades}
+    grades = {**_of_others(library, result, run), **grades}
     repeats = known.about(result, known.REPEATED)
     # A repetition scores every pair; of the answer itself, scores may have been known.
     repeated = replace(result, stages=repeats.runs[-1]) if isinstance(repeats, Repeats) else None
     found = depth_curve(repeated or result, grades)
     if chart := _chart(found):
         drawing.show(f'<div class="rl">{chart}</div>', key="inspect_curve")
-    for sentence in (*_said(found), *([_REPEATED] if repeated else [])):
+    for sentence in (*_said(found), *([_GRADES] if grades else []), *([_REPEATED] if repeated else [])):
         st.text(sentence)
     st.session_state[K] = min(st.session_state.get(K, _USUAL_K), len(result.reranked))
     k = st.number_input(
@@ -47,12 +51,17 @@ def draw(library: Library, result: SearchResult, grades: Mapping[str, int], run:
     _missed(kept_by(result, grades, int(k)))
 
 
-def _of_all_chunks(library: Library, result: SearchResult, run: RunInfo | None) -> Mapping[str, int]:
-    """Return the grades of what was not found, too; none where the chunks are others since."""
+def _of_others(library: Library, result: SearchResult, run: RunInfo | None) -> Mapping[str, int]:
+    """Return the grades of the chunks that were not found; none where the chunks are others since."""
     state_now = library.store.state(result.collection)
     if run and (state_now is None or state_now.revision != run.revision):
         return {}
-    return grades_of_all(library, result.collection).get(result.query, {})
+    by_all, by_me = (
+        placed(library, result.collection, judge).grades.get(result.query, {})
+        for judge in (None, judging_name.name())
+    )
+    found = {hit.passage.chunk_id for hit in result.retrieved}
+    return {key: grade for key, grade in {**by_all, **by_me}.items() if key not in found}
 
 
 def _chart(found: DepthCurve) -> str:

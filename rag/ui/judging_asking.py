@@ -1,6 +1,7 @@
 """Ask what was not asked yet, so that there are passages to judge."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -18,7 +19,12 @@ ADDED = "judge_added_questions"
 
 
 def ask(service: Service, judging: Judging, query: str) -> None:
-    """Ask `query` of the collection, always reranked, and record the run; draw how far it is."""
+    """Ask `query` of the collection, always reranked, and record the run; draw how far it is.
+
+    Where this session is not to be recorded, it is asked at a click on a button that says what it does.
+    """
+    if not state.records() and not _is_wanted():
+        return
     with working.problems_told(service):
         with asking.on_its_way(st.empty(), _retrieve_k(service, judging)) as pulse:
             _record(service, judging, query, pulse)
@@ -28,7 +34,8 @@ def ask(service: Service, judging: Judging, query: str) -> None:
 def ask_all(service: Service, judging: Judging, entries: Sequence[Entry]) -> None:
     """Offer to ask the questions that were not asked yet; each that is done is recorded at once."""
     unasked = [entry.query for entry in entries if not entry.run]
-    if not unasked or not st.button(f"Ask {counted(len(unasked), 'question')}", key="judge_ask_all"):
+    ask = "Ask" if state.records() else "Ask and record"
+    if not unasked or not st.button(f"{ask} {counted(len(unasked), 'question')}", key="judge_ask_all"):
         return
     with working.problems_told(service):
         with working.progress("Asking") as pulse:
@@ -37,7 +44,17 @@ def ask_all(service: Service, judging: Judging, entries: Sequence[Entry]) -> Non
         st.rerun()
 
 
+def _is_wanted() -> bool:
+    st.text(
+        "This question has no recorded answer, so there are no passages to judge. “Record what I ask” is "
+        "off: it is asked, and its answer recorded in the library's file, only if you say so."
+    )
+    return st.button("Ask and record it", key="judge_ask_this", type="primary")
+
+
 def _record(service: Service, judging: Judging, query: str, pulse: Pulse) -> None:
+    # Read beforehand: where documents change while it is answered, the answer counts as an older one.
+    revision = service.library.store.existing(judging.collection).revision
     result = service.pipeline.search(
         query,
         collection=judging.collection,
@@ -45,7 +62,8 @@ def _record(service: Service, judging: Judging, query: str, pulse: Pulse) -> Non
         watch=Stopwatch(),
         pulse=pulse,
     )
-    service.library.store.runs.add(result)
+    # Under the name that it has in the queue, whatever was cleaned away before it was asked.
+    service.library.store.runs.add(replace(result, query=query), revision=revision)
 
 
 def _retrieve_k(service: Service, judging: Judging) -> int:

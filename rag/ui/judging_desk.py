@@ -14,7 +14,6 @@ from rag.records import Judgment, Passage
 from rag.ui import state
 from rag.ui.judging_queue import Entry, Judging, Pools
 
-JUDGE = "judge"
 DEPTH = "judge_depth"
 ORDER = "judge_order"
 DEFAULT_DEPTH = 10
@@ -111,11 +110,20 @@ def keep_note(library: Library, here: Desk, task: Task, widget: str) -> None:
 
 
 def undo(library: Library, here: Desk) -> None:
-    """Take the last judgment of this desk back, and return to its passage."""
+    """Take the last judgment of this desk back, and return to its passage.
+
+    What the same judge has said of it since, on another page or in another window, stays.
+    """
     if not here.steps:
         return
     step, store = here.steps[-1], library.store.judgments
     try:
+        now = _of_this_span(library, here, step.task)
+        if now and (now.grade, now.note) != (step.made.grade, step.made.note):
+            here.steps.pop()
+            here.saved = f"Nothing taken back: it was judged elsewhere since, {grade_name(now.grade)}."
+            show(here, step.task.query, step.task.passage.chunk_id)
+            return
         if step.before:
             store.put(here.judging.collection, [step.before])
         else:

@@ -1,12 +1,16 @@
 """Which passage of all questions is worth judging next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from rag.errors import LibraryError
+from rag.evaluation.grades import grades
 from rag.evaluation.next_best import NextBest, next_best
 from rag.library import Library
 from rag.ui.judging_desk import Desk, Task
 from rag.ui.judging_queue import Entry, judgments_of
+
+_Graded = Callable[[], Mapping[str, Mapping[str, int]]]  # a judge's grades, by question and chunk id
 
 
 def ranking(library: Library, here: Desk, entries: Sequence[Entry]) -> list[NextBest]:
@@ -14,7 +18,10 @@ def ranking(library: Library, here: Desk, entries: Sequence[Entry]) -> list[Next
 
     Only questions that were asked have any.
     """
-    found = [one for entry in entries if entry.run for one in _of(library, here, entry)]
+    judging = here.judging
+    # Of all questions together, and only where something is computed anew.
+    graded = cache(lambda: grades(library, judging.collection, judging.judge))
+    found = [one for entry in entries if entry.run for one in _of(library, here, entry, graded)]
     return sorted((one for one in found if one.change > 0), key=lambda one: -one.change)
 
 
@@ -34,17 +41,17 @@ def task(here: Desk, entries: Sequence[Entry], best: Sequence[NextBest]) -> Task
     return Task(here.query, best[here.skipped].passage)
 
 
-def _of(library: Library, here: Desk, entry: Entry) -> list[NextBest]:
+def _of(library: Library, here: Desk, entry: Entry, graded: _Graded) -> list[NextBest]:
     # A click changes what is known of one question; the others need not be read again.
-    state = entry.run and entry.run.id, entry.said
+    state = entry.run and entry.run.id, entry.said, entry.is_outdated
     known, found = here.ranking.get(entry.query, (None, []))
     if known != state:
-        found = _anew(library, entry)
+        found = _anew(library, entry, graded)
         here.ranking[entry.query] = state, found
     return found
 
 
-def _anew(library: Library, entry: Entry) -> list[NextBest]:
+def _anew(library: Library, entry: Entry, graded: _Graded) -> list[NextBest]:
     if entry.run is None:
         return []
     try:
@@ -53,5 +60,7 @@ def _anew(library: Library, entry: Entry) -> list[NextBest]:
         return []
     # The reranked list has the same passages in another order.
     judged = judgments_of((hit.passage for hit in result.retrieved), entry.said)
-    grades = {chunk_id: one.grade for chunk_id, one in judged.items() if one.grade is not None}
-    return next_best([(result, grades, judged.keys() - grades.keys())])
+    here = {chunk_id: one.grade for chunk_id, one in judged.items() if one.grade is not None}
+    # The ideal order holds what was judged and not retrieved, too; chunks of other documents are others.
+    elsewhere = {} if entry.is_outdated else graded().get(entry.query, {})
+    return next_best([(result, {**elsewhere, **here}, judged.keys() - here.keys())])

@@ -7,10 +7,8 @@ import streamlit as st
 
 from rag.amounts import counted
 from rag.library import Library
-from rag.parse.clean import clean
 from rag.service import Service
-from rag.store.judgments import MAX_JUDGE_CHARS
-from rag.ui import judging_asking, judging_buttons, judging_desk, judging_view, state
+from rag.ui import components, judging_asking, judging_buttons, judging_desk, judging_name, judging_view
 from rag.ui.judging_desk import Desk, Task
 from rag.ui.judging_queue import Entry, Judging
 
@@ -20,24 +18,12 @@ _ROWS_SHOWN = 14
 
 def who_and_what(library: Library, collection: str) -> Judging:
     """Draw whose judgments are made, of what, and how deep; return it."""
-    chosen = st.session_state.get(judging_desk.JUDGE) or ""
+    components.collection_choice(library.collections(), collection)
     with st.sidebar:
-        st.selectbox(
-            "Collection",
-            sorted({*library.collections(), collection}),
-            key=state.COLLECTION,
-            persist_state="session",
-        )
-        known = {name for name in (*library.store.judgments.judges(collection), chosen) if name}
-        st.selectbox(
-            "Your name as a judge",
-            sorted(known),
-            index=None,
-            key=judging_desk.JUDGE,
-            accept_new_options=True,
-            placeholder="No name",
-            persist_state="session",
-            help="Each judge has judgments of their own, and sees no others here. Type a new name to begin.",
+        judge = judging_name.choice(
+            library,
+            collection,
+            says="Each judge has judgments of their own, and sees no others here. Type a new name to begin.",
         )
         depth = st.number_input(
             "Judge the top … of both lists",
@@ -49,7 +35,7 @@ def who_and_what(library: Library, collection: str) -> Judging:
             help="The passages among the first so many that were retrieved, and among the first so many that "
             "the reranker put on top, are judged, in an order that tells nothing of either.",
         )
-    return Judging(collection, clean(chosen)[:MAX_JUDGE_CHARS], depth)
+    return Judging(collection, judge, depth)
 
 
 def is_next_best() -> bool:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from rag.errors import LibraryError
 from rag.library import Library
 from rag.records import Judgment, Passage, RunInfo, SearchResult
-from rag.store.judgments import is_about
+from rag.store.judgments import that_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +72,9 @@ def queue(library: Library, judging: Judging, pools: Pools) -> tuple[Entry, ...]
 
 
 def judgments_of(passages: Iterable[Passage], said: Sequence[Judgment]) -> dict[str, Judgment]:
-    """Return for each judged passage, by chunk id, the judgment in `said` that counts for it.
-
-    That of its very span counts before others about it; of those, the one with the highest grade.
-    """
-    exact = {(one.document_id, one.start, one.end): one for one in said}
-    found = {}
-    for passage in passages:
-        one = exact.get((passage.document_id, passage.start, passage.end))
-        if one is None:
-            about = [other for other in said if is_about(other, passage)]
-            one = max(about, key=lambda other: -1 if other.grade is None else other.grade, default=None)
-        if one is not None:
-            found[passage.chunk_id] = one
-    return found
+    """Return for each judged passage, by chunk id, the judgment in `said` that counts for it."""
+    found = ((passage.chunk_id, that_counts(said, passage)) for passage in passages)
+    return {chunk_id: one for chunk_id, one in found if one}
 
 
 def pool(result: SearchResult, depth: int) -> tuple[Passage, ...]:

@@ -18,14 +18,8 @@ from rag.ui.library_table import totals
 def choice(service: Service, names: Sequence[str], collection: str) -> None:
     """Draw which collection is shown, and the buttons that make, rename and delete one."""
     exists = collection in names
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            "Collection",
-            sorted({*names, collection}),
-            key=state.COLLECTION,
-            persist_state="session",
-            width=360,
-        )
+    components.collection_choice(names, collection)
+    with st.container(horizontal=True):
         if st.button("New", icon=":material/add:", key="new_collection"):
             _new(service)
         if st.button("Rename", icon=":material/edit:", key="rename_collection", disabled=not exists):

@@ -1,4 +1,4 @@
-"""Choose what is measured: which collection, by whose judgments, how far down."""
+"""Choose what is measured: by whose judgments, how far down."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,6 @@ import streamlit as st
 
 from rag.config import MAX_RETRIEVE_K
 from rag.library import Library
-from rag.ui import state
 
 JUDGE, PRECISION, RECALL = "measure_judge", "measure_precision_k", "measure_recall_k"
 _ALL: tuple[str, ...] = ()  # which no judge's name can be
@@ -24,7 +23,6 @@ class MeasureChoice:
 def draw(library: Library, current: str) -> MeasureChoice:
     """Draw the choices in a row; return what is chosen."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        collection(library, current)
         judges = [_ALL, *((name,) for name in library.store.judgments.judges(current))]
         if st.session_state.get(JUDGE) not in judges:
             st.session_state[JUDGE] = _ALL
@@ -51,14 +49,3 @@ def draw(library: Library, current: str) -> MeasureChoice:
             "that was not retrieved.",
         )
     return MeasureChoice(judges_of[0] if judges_of else None, int(precision), int(recall))
-
-
-def collection(library: Library, current: str) -> None:
-    """Draw the choice of the collection."""
-    st.selectbox(
-        "Collection",
-        sorted({*library.collections(), current}),
-        key=state.COLLECTION,
-        persist_state="session",
-        width=260,
-    )

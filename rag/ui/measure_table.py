@@ -41,6 +41,7 @@ def questions(found: CollectionMeasure) -> None:
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
+        placeholder="",
         alt=f"{shown} of each question, as retrieved and reranked",
         column_config=_CONFIG,
     )

@@ -7,6 +7,7 @@ from rag.amounts import counted, milliseconds
 from rag.charts.bars import Row, interval
 from rag.evaluation.measures import CollectionMeasure, Gain
 from rag.metrics import MetricMeans
+from rag.stats.resample import FEWEST
 from rag.ui.tables import table
 from rag.wording import named
 
@@ -15,7 +16,7 @@ _HEADS = (
     "Retrieved",
     "Reranked",
     "Difference",
-    "95 % interval",
+    "95% interval",
     "Better · same · worse",
     "Sign test p",
 )
@@ -43,8 +44,9 @@ def headline(found: CollectionMeasure) -> str:
 
 
 def _worth(gain: Gain) -> str:
-    if gain.interval is None:
-        return "One question says little"
+    if gain.interval is None or gain.interval.n < FEWEST:
+        n = gain.wins.wins + gain.wins.ties + gain.wins.losses
+        return f"{n} of the {FEWEST} questions that it takes to say what reranking is worth"
     if gain.interval.low > 0:
         return "Reranking helps on these questions"
     if gain.interval.high < 0:
@@ -103,8 +105,8 @@ def intervals(found: CollectionMeasure) -> str:
         for gain in found.gains
         if gain.interval
     ]
-    chart = interval(rows, label="Reranked less retrieved, with 95 % bootstrap intervals")
-    said = '<p class="rl-small">Reranked less retrieved, with 95 % intervals; the upright line is 0</p>'
+    chart = interval(rows, label="Reranked less retrieved, with 95% bootstrap intervals")
+    said = '<p class="rl-small">Reranked less retrieved, with 95% intervals; the upright line is 0</p>'
     return f'<div class="rl rl-intervals">{said}{chart}</div>' if rows else ""
 
 

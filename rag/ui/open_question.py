@@ -3,7 +3,7 @@
 import streamlit as st
 
 from rag.config import MAX_RETRIEVE_K
-from rag.ui import judging_desk, state
+from rag.ui import judging_desk, judging_name, state
 from rag.ui.judging_queue import Judging
 
 JUDGE_PAGE = "rag/ui/pages/judge.py"
@@ -41,7 +41,6 @@ def buttons(query: str | None, *, collection: str, key: str) -> None:
 def to_be_judged(query: str, *, collection: str) -> None:
     """Open `query` on the Judge page, for the judge and the depth that were chosen there last."""
     state.open_collection(collection)
-    judge = str(st.session_state.get(judging_desk.JUDGE) or "").strip()
     depth = min(MAX_RETRIEVE_K, int(st.session_state.get(judging_desk.DEPTH, judging_desk.DEFAULT_DEPTH)))
-    judging_desk.show(judging_desk.desk(Judging(collection, judge, depth)), query)
+    judging_desk.show(judging_desk.desk(Judging(collection, judging_name.name(), depth)), query)
     st.switch_page(JUDGE_PAGE)

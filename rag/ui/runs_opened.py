@@ -31,7 +31,7 @@ def head(service: Service, run: Run) -> None:
     """Draw the question, when and with what it was answered, and what can be done with the run."""
     info = run.info
     revision = _revision(service.library, info)
-    st.html(f'<div class="rl"><p class="rl-summary" dir="auto">{escape(info.query)}</p></div>')
+    st.html(f'<div class="rl"><p class="rl-summary rl-asked" dir="auto">{escape(info.query)}</p></div>')
     reranker = named(info.reranker) if info.reranker else "no reranker"
     marks = runs_table.notes(info, revision)
     st.text(
@@ -70,6 +70,7 @@ def head(service: Service, run: Run) -> None:
 
 def _ask_again(service: Service, run: Run) -> None:
     with working.problems_told(service), working.progress("Candidates read") as pulse:
+        revision = _revision(service.library, run.info)
         today = service.pipeline.search(
             run.result.query,
             collection=run.info.collection,
@@ -79,7 +80,7 @@ def _ask_again(service: Service, run: Run) -> None:
             watch=Stopwatch(),
             pulse=pulse,
         )
-        asking.record(service, today)
+        asking.record(service, today, revision=revision)
         known.keep(run.result, known.TODAY, today)
 
 

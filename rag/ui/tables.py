@@ -25,8 +25,9 @@ def table(
 
 
 def _row(cells: Sequence[str], tag: str, right: set[int]) -> str:
+    begin = f'{tag} scope="col"' if tag == "th" else tag
     drawn = (
-        f'<{tag} class="rl-n">{cell}</{tag}>' if at in right else f"<{tag}>{cell}</{tag}>"
+        f'<{begin} class="rl-n">{cell}</{tag}>' if at in right else f"<{begin}>{cell}</{tag}>"
         for at, cell in enumerate(cells)
     )
     return f"<tr>{''.join(drawn)}</tr>"

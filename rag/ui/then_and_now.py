@@ -6,6 +6,7 @@ from html import escape
 from rag.amounts import milliseconds
 from rag.records import Hit, ModelInfo, Passage, RerankedHit, SearchResult
 from rag.stats.agreement import agreement, agreement_sentence
+from rag.timing import together
 from rag.ui import tables
 from rag.wording import named
 
@@ -98,12 +99,15 @@ def _score(hit: Hit | RerankedHit | None) -> str:
 
 
 def _times(then: SearchResult, now: SearchResult) -> str:
-    before = {stage.stage: stage.seconds for stage in then.stages}
-    after = {stage.stage: stage.seconds for stage in now.stages}
+    # A reranker that another one stood in for has left stages of the same names.
+    before = {stage.stage: stage.seconds for stage in together(then.stages)}
+    after = {stage.stage: stage.seconds for stage in together(now.stages)}
     rows = [
         (escape(name), *(milliseconds(times[name]) if name in times else "–" for times in (before, after)))
         for name in dict.fromkeys((*before, *after))
     ]
     rows.append(("<b>total</b>", milliseconds(then.total_s), milliseconds(now.total_s)))
-    known = f"Times; {then.cached} scores of then came from the cache" if then.cached else "Times"
-    return tables.table(("Stage", "Then", "Now"), rows, numbers=(1, 2), caption=known)
+    said = ["Times", *([f"{then.cached} scores of then came from the cache"] if then.cached else [])]
+    cold = [when for when, answer in (("then", then), ("now", now)) if answer.cold]
+    said += [f"{' and '.join(cold)} with a model's first use"] if cold else []
+    return tables.table(("Stage", "Then", "Now"), rows, numbers=(1, 2), caption="; ".join(said))

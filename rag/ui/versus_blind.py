@@ -10,12 +10,10 @@ from rag.amounts import counted
 from rag.errors import RagError
 from rag.inspect.blind import identity, is_swapped, sides, standings, tally, tally_in_words, unswapped
 from rag.inspect.versus import Duel, choices, duel
-from rag.parse.clean import clean
 from rag.records import Vote, VoteChoice
 from rag.service import Service
-from rag.store.judgments import MAX_JUDGE_CHARS
 from rag.timing import Pulse
-from rag.ui import components, drawing, judging_desk, state, versus_cards, versus_choice, versus_html, working
+from rag.ui import components, drawing, judging_name, state, versus_cards, versus_choice, versus_html, working
 from rag.ui.versus_choice import Pair
 from rag.wording import named
 
@@ -76,23 +74,16 @@ def draw(service: Service, pair: Pair) -> None:
 
 def _settings(service: Service, collection: str) -> tuple[str, int]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.session_state.get(judging_desk.JUDGE) or ""
-        known = {name for name in (*service.library.store.judgments.judges(collection), chosen) if name}
-        st.selectbox(
-            "Your name as a judge",
-            sorted(known),
-            index=None,
-            key=judging_desk.JUDGE,
-            accept_new_options=True,
-            placeholder="No name",
-            persist_state="session",
+        judge = judging_name.choice(
+            service.library,
+            collection,
+            says="As on the Judge page. Each judge has one vote on a question and a pair.",
             width=280,
-            help="As on the Judge page. Each judge has one vote on a question and a pair.",
         )
         cards = st.number_input(
             "Chunks on each side", 1, _MOST_CARDS, _CARDS, key=CARDS, persist_state="session", width=180
         )
-    return clean(chosen)[:MAX_JUDGE_CHARS], int(cards)
+    return judge, int(cards)
 
 
 def _round(pair: Pair, judge: str, cards: int) -> Round:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from rag.evaluation.counting import questions as asked_or_judged
 from rag.evaluation.grades import grades
@@ -43,11 +42,11 @@ class Pair:
         return self.names == ("fp32", "int8")
 
 
-def pair(service: Service, collection: str, slots: Sequence[DeltaGenerator]) -> Pair | None:
-    """Draw the choice of two rerankers into two slots; return it, None while it names one of them twice."""
+def pair(service: Service, collection: str) -> Pair | None:
+    """Draw the choice of two rerankers; return it, None while it names one of them twice."""
     offered = {choice.reference: choice for choice in choices(service, collection)}
     _settle(list(offered.values()))
-    for slot, key, label in zip(slots, (A, B), ("Reranker A", "Reranker B"), strict=True):
+    for slot, key, label in zip(st.columns(2), (A, B), ("Reranker A", "Reranker B"), strict=True):
         slot.selectbox(
             label,
             list(offered),

@@ -23,7 +23,7 @@ def progress(what: str, *, on_cancel: Callable[[], None] | None = None) -> Itera
     that would begin the work again.
     """
     place = st.empty()
-    with place.container(horizontal=True, vertical_alignment="center"):
+    with place.container(horizontal=True, vertical_alignment="center", key=f"working {what}"):
         bar = st.progress(0.0, what)
         st.button("Cancel", key=f"cancel {what}", on_click=on_cancel)
 
@@ -39,6 +39,9 @@ def progress(what: str, *, on_cancel: Callable[[], None] | None = None) -> Itera
     try:
         yield pulse
         place.empty()
+    except RagError:
+        place.empty()  # nothing runs any more that could be cancelled
+        raise
     finally:
         turn.release()
 

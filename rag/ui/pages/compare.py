@@ -32,15 +32,10 @@ nothing_ingested_yet = not documents
 # Its first opening may have been cut short.
 sample_incomplete = collection == SAMPLE_COLLECTION and len(documents) < len(sample_files())
 
+components.collection_choice(
+    names, collection, accepts_new=True, says="Type a new name to begin another collection."
+)
 with st.sidebar:
-    st.selectbox(
-        "Collection",
-        sorted({*names, collection}),
-        key=state.COLLECTION,
-        persist_state="session",
-        accept_new_options=True,
-        help="Type a new name to begin another collection.",
-    )
     if documents:
         n_chunks = sum(document.chunks for document in documents)
         with st.expander(f"{counted(len(documents), 'document')}, {counted(n_chunks, 'chunk')}"):
@@ -55,8 +50,9 @@ with st.sidebar:
                 state.forget_jobs()
                 st.rerun()
 
-st.title("RerankLens")
-st.text("What FAISS retrieved, and what the cross-encoder made of it.")
+components.title(
+    "RerankLens", collection, says="What FAISS retrieved, and what the cross-encoder made of it."
+)
 
 standing = service.pipeline.standing
 components.notices([*standing, *unsearchable])
@@ -87,6 +83,7 @@ if documents:
     if form.sent or state.take_asked():
         watch = Stopwatch()
         try:
+            revision = library.store.existing(collection).revision
             with asking.on_its_way(result_slot, form.retrieve_k) as pulse:
                 result = service.pipeline.search(
                     form.question,
@@ -97,7 +94,7 @@ if documents:
                     pulse=pulse,
                 )
             state.keep_result(result, documents)
-            asking.record(service, result)
+            asking.record(service, result, revision=revision)
         except BusyError as exc:  # which says nothing against the question, or the result before
             result_slot.empty()
             earlier = state.last_result(collection) is not None

@@ -71,7 +71,9 @@ else:
     entry = judging_desk.settle(here, entries)
     shown = entry.query if entry else None
 
-st.title("Judge")
+components.title(
+    "Judge", collection, says="One passage at a time, and nothing that tells where a ranking put it."
+)
 if problem := state.take_problem():
     components.problem(problem)
 if not library.documents(collection):

@@ -25,8 +25,11 @@ with components.problems_shown():
     documents = library.documents(collection)
     unsearchable = why_unsearchable(service, collection)
 
-st.title("Library")
-st.text("What each collection holds, how its documents are cut into chunks, and how to change both.")
+components.title(
+    "Library",
+    collection,
+    says="What each collection holds, how its documents are cut into chunks, and how to change both.",
+)
 
 with components.problems_shown():
     library_collections.choice(service, names, collection)

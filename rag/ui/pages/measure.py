@@ -101,8 +101,10 @@ with components.problems_shown():
     filled = library.filled()
     collection = state.settle_collection(filled)
 
-st.title("Measure")
-st.text("What reranking is worth on your own questions, by what people judged.")
+components.collection_choice(library.collections(), collection)
+components.title(
+    "Measure", collection, says="What reranking is worth on your own questions, by what people judged."
+)
 if problem := state.take_problem():
     components.problem(problem)
 
@@ -111,7 +113,6 @@ with components.problems_shown():
         components.notices([*service.pipeline.standing, *why_unsearchable(service, collection)])
         page(service, library, collection)
     else:
-        measure_choice.collection(library, collection)
         st.subheader("This collection is empty")
         st.text("Add documents on the Compare page, open the sample collection there, or import a data set.")
         st.page_link(state.COMPARE_PAGE, label="Add documents", icon=":material/upload_file:")

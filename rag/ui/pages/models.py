@@ -3,7 +3,7 @@
 import streamlit as st
 
 from rag.models.catalog import PRESETS
-from rag.ui import components, model_controls, model_sections, resources
+from rag.ui import components, model_controls, model_sections, resources, state
 from rag.ui.shelf import look_at
 
 CARD_WIDTH = 360  # px: below it, cards are stacked
@@ -13,9 +13,13 @@ with components.problems_shown():
     settings = service.settings
     states = service.jobs.states()
     shelf = look_at(settings.model_cache)
+    collection = state.settle_collection(service.library.filled())
+    components.collection_choice(service.library.collections(), collection)
 
-st.title("Models")
-st.text("Which models answer, and how to have others: exported once to this machine, then used at once.")
+components.title(
+    "Models",
+    says="Which models answer, and how to have others: exported once to this machine, then used at once.",
+)
 
 with components.problems_shown():
     st.subheader("In use")

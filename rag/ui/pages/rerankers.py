@@ -14,20 +14,20 @@ with components.problems_shown():
     collection = state.settle_collection(filled)
     unsearchable = why_unsearchable(service, collection)
 
-st.title("Rerankers")
-st.text("Two rerankers on the same candidates: where they differ, how long each takes, which one you prefer.")
+components.collection_choice(library.collections(), collection)
+components.title(
+    "Rerankers",
+    collection,
+    says="Two rerankers on the same candidates: where they differ, what each takes, which one you prefer.",
+)
 
 with components.problems_shown():
-    where, *slots = st.columns([1, 1.7, 1.7])
-    where.selectbox(
-        "Collection", sorted({*filled, collection}), key=state.COLLECTION, persist_state="session"
-    )
     components.notices([*service.pipeline.standing, *unsearchable])
     if collection not in filled:
         st.subheader("This collection is empty")
         st.text("Rerankers order what was retrieved: add documents first, or open the sample collection.")
         st.page_link(state.COMPARE_PAGE, label="Add documents", icon=":material/upload_file:")
-    elif not unsearchable and (pair := versus_choice.pair(service, collection, slots)):
+    elif not unsearchable and (pair := versus_choice.pair(service, collection)):
         view = st.segmented_control(
             "What to compare on",
             list(_VIEWS),

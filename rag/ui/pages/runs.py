@@ -11,11 +11,13 @@ with components.problems_shown():
     collection = state.settle_collection(library.filled())
     run = runs_opened.from_address(library)
 
+# Another collection has other runs: the one that is open is closed.
+components.collection_choice(names, collection, on_change=runs_table.close_run)
 if problem := state.take_problem():
     components.problem(problem)
 
 if run:
-    st.title("A recorded run")
+    components.title("A recorded run")
     with components.problems_shown():
         documents = library.documents(run.info.collection)
         runs_opened.head(service, run)
@@ -24,16 +26,12 @@ if run:
         grades = grading.grades(grading.of_result(library, run.result))
         inspection.draw(service, run.result, grades, top_k, run=run.info)
 else:
-    st.title("Runs")
-    st.text("What was asked, and what was answered: to be opened again, and compared with today's answer.")
+    components.title(
+        "Runs",
+        collection,
+        says="What was asked, and what was answered: to be opened again, and compared with today's answer.",
+    )
     with components.problems_shown():
-        st.selectbox(
-            "Collection",
-            sorted({*names, collection}),
-            key=state.COLLECTION,
-            persist_state="session",
-            width=360,
-        )
         found = library.store.runs.of(collection)
         runs_table.what_is_stored(len(found))
         if found:
