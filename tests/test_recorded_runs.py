@@ -151,7 +151,7 @@ def test_a_judge_who_votes_again_has_changed_his_mind(library: Library) -> None:
 def test_a_damaged_run_is_told_and_costs_no_other(library: Library, tmp_path: Path, damaged: str) -> None:
     bad, good = (library.store.runs.add(result(query)).id for query in ("bad", "good"))
     with closing(sqlite3.connect(tmp_path / "library.db")) as db, db:
-        db.execute(f"UPDATE runs SET {damaged} WHERE id = ?", (bad,))  # noqa: S608
+        db.execute(f"UPDATE runs SET {damaged} WHERE id = ?", (bad,))
     with pytest.raises(LibraryError, match="cannot be read"):
         library.store.runs.get(bad)
     assert good in {info.id for info in library.store.runs.of("shelf")}

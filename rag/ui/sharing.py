@@ -48,7 +48,7 @@ def _why_missing(collection: str) -> str | None:
     if collection in names:
         return None
     return (
-        f"The address asks the collection “{collection}”, which is not here. "
+        f"The address asks the collection “{collection:.80}”, which is not here. "
         f"Collections: {', '.join(names) or 'none yet'}."
     )
 
