@@ -13,9 +13,9 @@ from results import REMOTE, search_result
 from rag.charts import css
 from rag.page_links import PageLink, is_signed
 from rag.records import Judgment, SearchResult, StageTime
-from rag.ui.cards import comparison, notice
-from rag.ui.grading_html import Verdict
-from rag.ui.movements import Movements
+from rag.ui.comparison.cards import comparison, notice
+from rag.ui.comparison.grading_html import Verdict
+from rag.ui.comparison.movements import Movements
 from rag.ui.numbers_html import (
     COSINE_HELP,
     LOGIT_HELP,

@@ -17,8 +17,8 @@ from rag.library import Library
 from rag.metrics import measure as measure_ranking
 from rag.records import Chunking, Judgment, ModelInfo, Question, StageTime
 from rag.stats.percentile import percentile
-from rag.ui import grading
-from rag.ui.judging_queue import judgments_of
+from rag.ui.comparison import grading
+from rag.ui.judging.queue import judgments_of
 
 TEXTS = {
     "tea.txt": "Green tea steeps for two minutes.",

@@ -9,7 +9,7 @@ from results import search_result
 from toy_library import opened
 
 from rag.library import Library
-from rag.ui import grading
+from rag.ui.comparison import grading
 
 KEY = "comparison"
 RESULT = search_result((2, 1))

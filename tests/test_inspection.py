@@ -7,7 +7,11 @@ import recorded
 from recorded import QUESTION, ask, open_section, run, shown, visit
 from streamlit.testing.v1 import AppTest
 
-from rag.ui import inspect_depth, inspect_time, inspect_why, inspection, state
+from rag.ui import state
+from rag.ui.inspection import depth as inspect_depth
+from rag.ui.inspection import sections
+from rag.ui.inspection import time as inspect_time
+from rag.ui.inspection import why as inspect_why
 
 SHELF = "inspected"
 
@@ -37,14 +41,14 @@ def test_no_section_is_computed_that_nobody_has_opened(answered: AppTest) -> Non
 
 def test_the_time_section_lists_the_stages_and_the_questions_before(answered: AppTest) -> None:
     ask(answered, "When does the clock strike?")
-    page = open_section(answered, inspection.TIME)
+    page = open_section(answered, sections.TIME)
     history = next(table for table in tables(page) if "last questions" in table)
     assert history.index("When does the clock strike?") < history.index(QUESTION)
     assert "tokens per second" in shown(page)
 
 
 def test_a_repetition_scores_every_pair_anew(answered: AppTest) -> None:
-    page = open_section(ask(answered), inspection.TIME)
+    page = open_section(ask(answered), sections.TIME)
     assert "3 cached" in shown(page)
     page.button(key=inspect_time.REPEAT).click()
     repeated = next(table for table in tables(run(page)) if "20 repetitions" in table)
@@ -54,7 +58,7 @@ def test_a_repetition_scores_every_pair_anew(answered: AppTest) -> None:
 
 
 def test_a_repetition_is_kept_until_another_question_is_asked(answered: AppTest) -> None:
-    page = open_section(answered, inspection.TIME)
+    page = open_section(answered, sections.TIME)
     page.button(key=inspect_time.REPEAT).click()
     before = run(page)
     kept = [table for table in tables(before) if "20 repetitions" in table]
@@ -64,7 +68,7 @@ def test_a_repetition_is_kept_until_another_question_is_asked(answered: AppTest)
 
 def test_the_depth_section_says_which_good_chunk_a_smaller_k_misses(answered: AppTest) -> None:
     question = "What is open at the museum when the boiler stops?"
-    page = open_section(ask(answered, question), inspection.DEPTH)
+    page = open_section(ask(answered, question), sections.DEPTH)
     assert "No chunk found here is judged relevant yet" in shown(page)
     recorded.judge(SHELF, {"bread.txt": 3}, question)
     found = recorded.answer(SHELF, question)
@@ -77,14 +81,14 @@ def test_the_depth_section_says_which_good_chunk_a_smaller_k_misses(answered: Ap
 
 
 def test_known_scores_have_no_time_until_they_are_repeated(answered: AppTest) -> None:
-    page = open_section(open_section(ask(answered), inspection.DEPTH), inspection.TIME)
+    page = open_section(open_section(ask(answered), sections.DEPTH), sections.TIME)
     assert "The time of each depth is not known" in shown(page)
     page.button(key=inspect_time.REPEAT).click()
     assert "The times are those of the last repetition" in shown(run(page))
 
 
 def test_a_card_is_explained_by_its_sentences_and_the_words_of_the_question(answered: AppTest) -> None:
-    page = open_section(answered, inspection.WHY)
+    page = open_section(answered, sections.WHY)
     page.selectbox(key=inspect_why.CARD).select_index(0)
     (why,) = [element.value for element in run(page).html if 'class="rl rl-why"' in element.value]
     assert "all " in why
@@ -98,13 +102,13 @@ def test_the_depth_section_goes_by_ones_own_grades_and_else_by_the_others(answer
     for other in ("ada", "bob"):
         recorded.judge(SHELF, {"boiler.txt": 3, "clocks.txt": 1}, question, by=other)
     answered.number_input(key=state.RETRIEVE_K).set_value(1)
-    page = open_section(ask(answered, question), inspection.DEPTH)
+    page = open_section(ask(answered, question), sections.DEPTH)
     assert "1 chunk judged relevant was not retrieved at all." in shown(page)
     assert "Your own grade counts" in shown(page)
 
 
 def test_the_card_of_another_answer_is_not_explained(answered: AppTest) -> None:
-    page = open_section(answered, inspection.WHY)
+    page = open_section(answered, sections.WHY)
     page.selectbox(key=inspect_why.CARD).select_index(0)
     run(page).number_input(key=state.RETRIEVE_K).set_value(1)
     assert ask(page, "When does the clock strike?").selectbox(key=inspect_why.CARD).value is None

@@ -21,9 +21,12 @@ from streamlit.testing.v1 import AppTest
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.records import Chunking, Judgment, Passage, Question
-from rag.ui import judging_desk, judging_name, judging_next, judging_queue, state
-from rag.ui.judging_guidelines import DEFAULT
-from rag.ui.judging_queue import judgments_of, pool, shuffled
+from rag.ui import state
+from rag.ui.judging import desk as judging_desk
+from rag.ui.judging import name as judging_name
+from rag.ui.judging import next_best, queue
+from rag.ui.judging.guidelines import DEFAULT
+from rag.ui.judging.queue import judgments_of, pool, shuffled
 from rag.ui.resources import get_service
 
 ENTRY = Path(__file__).resolve().parents[1] / "streamlit_app.py"
@@ -264,14 +267,14 @@ def test_the_next_best_is_of_any_question_that_was_asked(shelf: str) -> None:
 
 
 def test_what_was_judged_and_not_retrieved_makes_a_passage_count_for_less(shelf: str) -> None:
-    store, desk = library().store, judging_desk.Desk(judging_queue.Judging(shelf, "", 10))
+    store, desk = library().store, judging_desk.Desk(queue.Judging(shelf, "", 10))
     found = get_service().pipeline.search(QUESTIONS[0], collection=shelf, retrieve_k=2)
     store.runs.add(found)
     (left_out,) = (one for one in library().documents(shelf)
                    if one.id not in {hit.passage.document_id for hit in found.retrieved})  # fmt: skip
 
     def changes() -> list[float]:
-        best = judging_next.ranking(library(), desk, judging_queue.queue(library(), desk.judging, {}))
+        best = next_best.ranking(library(), desk, queue.queue(library(), desk.judging, {}))
         return [one.change for one in best]
 
     before = changes()

@@ -15,11 +15,11 @@ from rag.report.exports import MOST_NEGATIVES
 from rag.stats.agreement import PERSISTENCE
 from rag.store.judgments import GRADES, MAX_GUIDELINES_CHARS, MAX_JUDGE_CHARS, MAX_NOTE_CHARS
 from rag.store.runs import MOST_RUNS
-from rag.ui.grading_html import KEYS
-from rag.ui.inspect_time import TIMES
-from rag.ui.judging_desk import DEFAULT_DEPTH
-from rag.ui.judging_guidelines import DEFAULT, GRADE_WORDS
-from rag.ui.versus_blind import NEXT_KEY, VOTES
+from rag.ui.comparison.grading_html import KEYS
+from rag.ui.inspection.time import TIMES
+from rag.ui.judging.desk import DEFAULT_DEPTH
+from rag.ui.judging.guidelines import DEFAULT, GRADE_WORDS
+from rag.ui.versus.blind import NEXT_KEY, VOTES
 
 ROOT = Path(__file__).resolve().parents[1]
 JUDGING, MEASURING = (

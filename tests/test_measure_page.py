@@ -14,7 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from rag.records import Judgment, Question
 from rag.report import exports
-from rag.ui import judging_desk, measure_choice, measure_files, measure_table, state
+from rag.ui import state
+from rag.ui.judging import desk
+from rag.ui.measuring import choice, files, table
 
 PAGE = "rag/ui/pages/measure.py"
 CLOCK = "What strikes every quarter of an hour?"
@@ -127,13 +129,13 @@ def test_a_judge_can_be_chosen_and_only_their_judgments_count(shelf: str) -> Non
     document = library.documents(shelf)[0]
     library.judge(Judgment(CLOCK, document.id, 0, 20, 3, "Ada"), collection=shelf)
     page = visit(shelf).switch_page(PAGE)
-    page.session_state[measure_choice.JUDGE] = ("Ada",)
+    page.session_state[choice.JUDGE] = ("Ada",)
     run(page)
     assert page.dataframe[0].value["Question"].to_list() == [CLOCK]
 
 
 def test_each_question_can_be_opened_and_asked_on_the_compare_page(shelf: str) -> None:
-    page = select(measured(shelf), measure_table.TABLE, 0)
+    page = select(measured(shelf), table.TABLE, 0)
     page.button(key="compare_measured").click()
     run(page)
     assert page.text_input(key=state.QUESTION).value == QUESTION
@@ -141,16 +143,16 @@ def test_each_question_can_be_opened_and_asked_on_the_compare_page(shelf: str) -
 
 
 def test_each_question_can_be_opened_on_the_judge_page(shelf: str) -> None:
-    page = select(measured(shelf), measure_table.OTHERS, 0)
+    page = select(measured(shelf), table.OTHERS, 0)
     page.button(key="judge_unmeasured").click()
     run(page)
     assert page.title[0].value == "Judge"
-    assert page.session_state[judging_desk._DESK].query == CLOCK
+    assert page.session_state[desk._DESK].query == CLOCK
 
 
 def test_the_files_are_those_of_the_library_and_made_when_asked_for(shelf: str) -> None:
     measured(shelf)
-    by_label = {file.label: file for file in measure_files.files(service(), shelf, None)}
+    by_label = {file.label: file for file in files.files(service(), shelf, None)}
     assert by_label["Judgments (TREC qrels)"].made() == exports.qrels_trec(service().library, shelf)
     assert by_label["Report (HTML)"].made().startswith("<!doctype html>")
     assert len(by_label["Run: reranked"].made().splitlines()) == 6
@@ -168,9 +170,7 @@ def test_judgments_are_taken_over_from_a_qrels_file(shelf: str) -> None:
     document = next(one for one in library.documents(shelf) if one.name == "bread.txt")
     page = measure(shelf)
     line = f"{QUESTION}\t{document.id}\t2\n"
-    page.file_uploader(key=measure_files.QRELS).upload(
-        "q.tsv", f"query-id\tcorpus-id\tscore\n{line}".encode()
-    )
+    page.file_uploader(key=files.QRELS).upload("q.tsv", f"query-id\tcorpus-id\tscore\n{line}".encode())
     next(button for button in page.button if button.label == "Import judgments").click()
     assert "1 judgment of 1 question imported." in shown(run(page))
     (judgment,) = library.judgments(shelf)
@@ -179,7 +179,7 @@ def test_judgments_are_taken_over_from_a_qrels_file(shelf: str) -> None:
 
 def test_a_qrels_file_that_cannot_be_read_is_said_to_be_so(shelf: str) -> None:
     page = measure(shelf)
-    page.file_uploader(key=measure_files.QRELS).upload("q.txt", b"one two\n")
+    page.file_uploader(key=files.QRELS).upload("q.txt", b"one two\n")
     next(button for button in page.button if button.label == "Import judgments").click()
     assert "q.txt" in shown(run(page))
     assert not service().library.judgments(shelf)
@@ -200,7 +200,7 @@ def test_a_data_set_becomes_a_collection_with_its_questions_and_judgments(shelf:
     page = measure(shelf)
     uploader = next(one for one in page.file_uploader if "ZIP" in one.label)
     uploader.upload("set.zip", beir_zip())
-    run(page).text_input(key=measure_files.NEW_NAME).set_value("a data set")
+    run(page).text_input(key=files.NEW_NAME).set_value("a data set")
     page.button(key="measure_import").click()
     said = shown(after_the_jobs(run(page)))
     library = service().library

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from rag.config import DEFAULT_RERANKER
 from rag.records import Question
-from rag.ui import versus_blind, versus_choice, versus_one
+from rag.ui.versus import blind, one_question
+from rag.ui.versus import choice as versus_choice
 
 PAGE = "rag/ui/pages/rerankers.py"
 COPY = "maker/copy"
@@ -46,7 +47,7 @@ def compare(shelf: str, a: str, b: str, view: str = "One question") -> AppTest:
 
 
 def ask(page: AppTest, question: str = QUESTION) -> AppTest:
-    page.text_input(key=versus_one.QUESTION).set_value(question)
+    page.text_input(key=one_question.QUESTION).set_value(question)
     next(button for button in page.button if button.label == "Compare").click()
     return run(page)
 
@@ -138,13 +139,13 @@ def test_judged_questions_are_measured_for_both(shelf: str) -> None:
 def begin_vote(shelf: str, *queries: str, cards: int = 3) -> AppTest:
     add_questions(shelf, *queries)
     page = compare(shelf, DEFAULT_RERANKER, "none", "Blind vote")
-    page.number_input(key=versus_blind.CARDS).set_value(cards)
+    page.number_input(key=blind.CARDS).set_value(cards)
     run(page).button(key="versus_next").click()
     return run(page)
 
 
 def vote_for(page: AppTest, choice: str) -> AppTest:
-    (label,) = [label for each, label, _ in versus_blind.VOTES if each == choice]
+    (label,) = [label for each, label, _ in blind.VOTES if each == choice]
     next(button for button in page.button if button.label == label).click()
     return run(page)
 

@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from rag.library import Library
 from rag.records import RunInfo
-from rag.ui import inspection, runs_table, sharing, state
+from rag.ui import sharing, state
+from rag.ui.inspection import sections
+from rag.ui.runs import table as runs_table
 
 OTHER = "When does the clock strike?"
 
@@ -82,7 +84,7 @@ def test_an_address_opens_the_run_even_from_the_first_page(shelf: str) -> None:
 
 
 def test_an_opened_run_says_that_its_times_are_of_that_day(shelf: str) -> None:
-    page = open_section(visit_runs(shelf, recorded.record(shelf).id), inspection.TIME)
+    page = open_section(visit_runs(shelf, recorded.record(shelf).id), sections.TIME)
     assert "Measured on" in shown(page)
     assert "is measured now" in shown(page)
 
@@ -154,6 +156,6 @@ def test_a_hostile_question_stays_text(shelf: str) -> None:
     evil = "<img src=x onerror=alert(1)> **b** :red[r] $x$"
     page = visit_runs(shelf, recorded.record(shelf, evil).id)
     page.button(key="ask_today").click()
-    open_section(run(page), inspection.TIME)
+    open_section(run(page), sections.TIME)
     assert not any("<img" in element.value for element in page.html)
     assert not any(evil in element.value for element in page.markdown)

@@ -7,7 +7,7 @@ from html import unescape
 from results import LOCAL, search_result
 
 from rag.records import ModelInfo, SearchResult, StageTime
-from rag.ui.then_and_now import comparison
+from rag.ui.runs.then_and_now import comparison
 
 
 def said(then: SearchResult, now: SearchResult, *, documents_changed: bool = False) -> str:

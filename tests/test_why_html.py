@@ -5,7 +5,7 @@ from html import unescape
 
 from rag.inspect.why import Part, Why
 from rag.records import Passage
-from rag.ui.why_html import drawing
+from rag.ui.inspection.why_html import drawing
 
 TEXT = "It rests. It bakes.\n\nNobody <b>reads</b> this."
 READ = TEXT.index("\n")

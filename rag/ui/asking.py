@@ -15,7 +15,8 @@ from rag.pipeline import Pipeline
 from rag.records import Question, SearchResult
 from rag.service import Service
 from rag.timing import Pulse
-from rag.ui import known, sharing, state
+from rag.ui import sharing, state
+from rag.ui.inspection import known
 from rag.wording import busy, reranker_label, underway
 
 _TICK_S = 0.1

@@ -12,9 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 from rag.amounts import counted
 from rag.errors import RagError
 from rag.records import DocumentInfo, SearchResult
-from rag.ui import cards, drawing, grading, state
-from rag.ui.grading_html import Verdict
-from rag.ui.movements import ALL, Movements
+from rag.ui import drawing, state
+from rag.ui.comparison import cards, grading
+from rag.ui.comparison.grading_html import Verdict
+from rag.ui.comparison.movements import ALL, Movements
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from rag.config import MAX_RETRIEVE_K
-from rag.ui import judging_desk, judging_name, state
-from rag.ui.judging_queue import Judging
+from rag.ui import state
+from rag.ui.judging import desk, name
+from rag.ui.judging.queue import Judging
 
 JUDGE_PAGE = "rag/ui/pages/judge.py"
 
@@ -41,6 +42,6 @@ def buttons(query: str | None, *, collection: str, key: str) -> None:
 def to_be_judged(query: str, *, collection: str) -> None:
     """Open `query` on the Judge page, for the judge and the depth that were chosen there last."""
     state.open_collection(collection)
-    depth = min(MAX_RETRIEVE_K, int(st.session_state.get(judging_desk.DEPTH, judging_desk.DEFAULT_DEPTH)))
-    judging_desk.show(judging_desk.desk(Judging(collection, judging_name.name(), depth)), query)
+    depth = min(MAX_RETRIEVE_K, int(st.session_state.get(desk.DEPTH, desk.DEFAULT_DEPTH)))
+    desk.show(desk.desk(Judging(collection, name.name(), depth)), query)
     st.switch_page(JUDGE_PAGE)

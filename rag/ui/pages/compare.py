@@ -6,17 +6,10 @@ from rag.amounts import counted
 from rag.errors import BusyError, RagError
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.timing import Stopwatch
-from rag.ui import (
-    asking,
-    comparing,
-    components,
-    grading,
-    inspection,
-    library_collections,
-    library_uploads,
-    resources,
-    state,
-)
+from rag.ui import asking, components, resources, state
+from rag.ui.comparison import grading, view
+from rag.ui.inspection import sections
+from rag.ui.library import collections, uploads
 from rag.ui.shelf import why_unsearchable
 
 with components.problems_shown():
@@ -57,10 +50,10 @@ components.title(
 standing = service.pipeline.standing
 components.notices([*standing, *unsearchable])
 with components.problems_shown():
-    library_collections.rolled_back(service)
+    collections.rolled_back(service)
 
 sample_wanted = False
-if library_uploads.is_adding(service, collection):
+if uploads.is_adding(service, collection):
     pass  # what is missing is on its way
 elif nothing_ingested_yet:
     st.subheader("Begin with the sample collection, or with documents of your own")
@@ -113,20 +106,20 @@ if documents:
                 st.text("The documents have changed since this question was asked. Ask again to search them.")
             if state.is_superseded(service.reranker.info):
                 st.text("The reranker has changed since this question was asked. Ask again to see its order.")
-            comparing.draw(service, found, documents, standing)
+            view.draw(service, found, documents, standing)
             # Not in the fragment above: a click in one cannot cancel what takes long.
             grades = grading.grades(grading.of_result(library, found))
-            inspection.draw(service, found, grades, int(st.session_state[state.TOP_K]))
+            sections.draw(service, found, grades, int(st.session_state[state.TOP_K]))
 
-followed = library_uploads.are_shown(service, collection)
+followed = uploads.are_shown(service, collection)
 add_slot = st.expander(
     "Add documents", expanded=nothing_ingested_yet or followed, icon=":material/upload_file:"
 )
 with add_slot:
-    library_uploads.uploader(service, collection, disabled=bool(unsearchable))
-    library_uploads.jobs(service, collection)
+    uploads.uploader(service, collection, disabled=bool(unsearchable))
+    uploads.jobs(service, collection)
 if sample_wanted:
-    library_uploads.add(service, sample_files(), SAMPLE_COLLECTION)
+    uploads.add(service, sample_files(), SAMPLE_COLLECTION)
 
 # What ended while the page was drawn is in its lower part only.
 if states != service.jobs.states():

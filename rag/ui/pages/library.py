@@ -3,17 +3,9 @@
 import streamlit as st
 
 from rag.samples import SAMPLE_COLLECTION, sample_files
-from rag.ui import (
-    components,
-    library_chunking,
-    library_collections,
-    library_preview,
-    library_table,
-    library_transfer,
-    library_uploads,
-    resources,
-    state,
-)
+from rag.ui import components, resources, state
+from rag.ui.library import chunking as library_chunking
+from rag.ui.library import collections, preview, table, transfer, uploads
 from rag.ui.shelf import why_unsearchable
 
 with components.problems_shown():
@@ -32,42 +24,42 @@ components.title(
 )
 
 with components.problems_shown():
-    library_collections.choice(service, names, collection)
+    collections.choice(service, names, collection)
     components.notices(unsearchable)
-    library_collections.unread_languages(service, collection, documents)
-    library_collections.rolled_back(service)
+    collections.unread_languages(service, collection, documents)
+    collections.rolled_back(service)
     if problem := state.take_problem():
         components.problem(problem)
-    library_uploads.jobs(service, collection, everyones=True)
+    uploads.jobs(service, collection, everyones=True)
     library_chunking.pending(service, collection, documents)
 
     if documents:
-        selected = library_table.documents(documents)
+        selected = table.documents(documents)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(library_table.totals(documents), width="stretch")
-            library_table.delete_button(service, collection, selected)
-    elif not library_uploads.is_adding(service, collection):
+            st.text(table.totals(documents), width="stretch")
+            table.delete_button(service, collection, selected)
+    elif not uploads.is_adding(service, collection):
         st.subheader("This collection is empty")
         st.text("Drop files below, or begin with the sample documents, which come with questions to ask.")
         if st.button("Open the sample collection", type="primary", key="open_sample"):
-            library_uploads.add(service, sample_files(), SAMPLE_COLLECTION)
-    library_table.undo(service, collection)
+            uploads.add(service, sample_files(), SAMPLE_COLLECTION)
+    table.undo(service, collection)
 
 with st.expander("Add documents", expanded=not documents, icon=":material/upload_file:"):
-    library_uploads.uploader(service, collection, disabled=bool(unsearchable))
+    uploads.uploader(service, collection, disabled=bool(unsearchable))
 
 with components.problems_shown():
     if documents:
         st.subheader("Preview")
-        shown = library_preview.choice(documents)
-        library_preview.preview(service, collection, shown)
+        shown = preview.choice(documents)
+        preview.preview(service, collection, shown)
         with st.expander(
             "Chunk size and overlap", icon=":material/content_cut:", key="chunking", on_change="rerun"
         ) as opened:
             if opened.open:
                 library_chunking.change(service, collection, documents, shown)
-    library_table.trash(service, collection)
-    library_transfer.export_and_import(service, collection, has_documents=bool(documents))
+    table.trash(service, collection)
+    transfer.export_and_import(service, collection, has_documents=bool(documents))
 
 # What ended while the page was drawn is in its lower part only.
 if states != service.jobs.states():

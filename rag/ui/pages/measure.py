@@ -7,27 +7,19 @@ from rag.evaluation.asking import to_ask
 from rag.evaluation.collection import CollectionMeasure, measure, questions
 from rag.library import Library
 from rag.service import Service
-from rag.ui import (
-    components,
-    drawing,
-    measure_asking,
-    measure_choice,
-    measure_files,
-    measure_table,
-    measure_view,
-    resources,
-    state,
-)
+from rag.ui import components, drawing, resources, state
+from rag.ui.measuring import asking, files, table, view
+from rag.ui.measuring import choice as measure_choice
 from rag.ui.open_question import JUDGE_PAGE
 from rag.ui.shelf import why_unsearchable
 
 
 def overall(found: CollectionMeasure) -> None:
     """Draw the measures over all questions."""
-    st.html(measure_view.headline(found))
+    st.html(view.headline(found))
     one, other = st.columns([1.6, 1], gap="large")
-    one.html(measure_view.measures(found))
-    if chart := measure_view.intervals(found):
+    one.html(view.measures(found))
+    if chart := view.intervals(found):
         with other:
             drawing.show(chart, key="measure_intervals")
     with st.expander("What the unjudged passages could change", icon=":material/help:"):
@@ -35,7 +27,7 @@ def overall(found: CollectionMeasure) -> None:
             "A passage that nobody judged counts as not relevant. These are the measures if all were so, "
             "and if all were fully relevant: two extremes of opinion, and mostly of the measures too."
         )
-        st.html(measure_view.bounds(found))
+        st.html(view.bounds(found))
 
 
 def nothing_measured(found: CollectionMeasure, n_questions: int) -> None:
@@ -76,19 +68,19 @@ def page(service: Service, library: Library, collection: str) -> None:
     )
     every = questions(library, collection)
     left = to_ask(library, collection, reranker=reranker, depth=found.depth)
-    measure_asking.jobs(service, collection)
+    asking.jobs(service, collection)
     if found.questions:
         overall(found)
     else:
         nothing_measured(found, len(every))
-    measure_asking.buttons(service, collection, n_questions=len(every), n_left=len(left), depth=found.depth)
+    asking.buttons(service, collection, n_questions=len(every), n_left=len(left), depth=found.depth)
     if found.questions:
         st.subheader("Each question")
-        measure_table.questions(found)
-    measure_table.unmeasured(found)
+        table.questions(found)
+    table.unmeasured(found)
     has_runs = len(left) < len(every)
-    measure_files.downloads(
-        measure_files.files(service, collection, choice.judge),
+    files.downloads(
+        files.files(service, collection, choice.judge),
         has_runs=has_runs,
         has_judgments=found.judgments > 0,
     )
@@ -116,8 +108,8 @@ with components.problems_shown():
         st.subheader("This collection is empty")
         st.text("Add documents on the Compare page, open the sample collection there, or import a data set.")
         st.page_link(state.COMPARE_PAGE, label="Add documents", icon=":material/upload_file:")
-        measure_asking.jobs(service, collection)
-    measure_files.uploads(service, collection, exists=collection in filled)
+        asking.jobs(service, collection)
+    files.uploads(service, collection, exists=collection in filled)
 
 # What ended while the page was drawn is in its lower part only.
 if states != service.jobs.states():

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from rag.models.catalog import PRESETS
-from rag.ui import components, model_controls, model_sections, resources, state
+from rag.ui import components, resources, state
+from rag.ui.models import controls, sections
 from rag.ui.shelf import look_at
 
 CARD_WIDTH = 360  # px: below it, cards are stacked
@@ -23,21 +24,21 @@ components.title(
 
 with components.problems_shown():
     st.subheader("In use")
-    model_sections.in_use(service, shelf)
+    sections.in_use(service, shelf)
 
 st.subheader("Presets")
-model_controls.missing_packages()
+controls.missing_packages()
 with st.grid(2, min_column_width=CARD_WIDTH):
     for preset in PRESETS:
         with st.container(border=True, height="stretch"):
-            model_sections.preset(service, shelf, preset)
+            sections.preset(service, shelf, preset)
 
 st.subheader("Catalogue")
-chosen = model_sections.catalog_filter()
+chosen = sections.catalog_filter()
 with st.grid(2, min_column_width=CARD_WIDTH):
     for known in chosen:
         with st.container(border=True, height="stretch"):
-            model_sections.known_model(service, shelf, known)
+            sections.known_model(service, shelf, known)
 
 st.subheader("Other models")
 others = shelf.others()
@@ -45,16 +46,16 @@ if others:
     with st.grid(2, min_column_width=CARD_WIDTH):
         for model in others:
             with st.container(border=True, height="stretch"):
-                model_sections.other_model(service, model)
-model_sections.other_form(service)
-model_sections.strangers(service, shelf)
+                sections.other_model(service, model)
+sections.other_form(service)
+sections.strangers(service, shelf)
 
 st.subheader("Where it lives")
 with st.grid(2, min_column_width=CARD_WIDTH):
     for topic, folder in (("Model cache", settings.model_cache), ("Library", settings.home)):
         with st.container(border=True, height="stretch"):
-            model_sections.place(topic, folder)
-model_sections.broken(shelf)
+            sections.place(topic, folder)
+sections.broken(shelf)
 
 # What ended while the page was drawn is in its lower part only.
 if (states, shelf) != (service.jobs.states(), look_at(settings.model_cache)):

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from rag.ui import components, resources, state, versus_all, versus_blind, versus_choice, versus_one
+from rag.ui import components, resources, state
 from rag.ui.shelf import why_unsearchable
+from rag.ui.versus import all_questions, blind, choice, one_question
 
-_VIEWS = {"One question": versus_one.draw, "All questions": versus_all.draw, "Blind vote": versus_blind.draw}
+_VIEWS = {"One question": one_question.draw, "All questions": all_questions.draw, "Blind vote": blind.draw}
 
 with components.problems_shown():
     service = resources.get_service()
@@ -27,13 +28,13 @@ with components.problems_shown():
         st.subheader("This collection is empty")
         st.text("Rerankers order what was retrieved: add documents first, or open the sample collection.")
         st.page_link(state.COMPARE_PAGE, label="Add documents", icon=":material/upload_file:")
-    elif not unsearchable and (pair := versus_choice.pair(service, collection)):
+    elif not unsearchable and (pair := choice.pair(service, collection)):
         view = st.segmented_control(
             "What to compare on",
             list(_VIEWS),
             default=next(iter(_VIEWS)),
             required=True,
-            key=versus_choice.VIEW,
+            key=choice.VIEW,
             persist_state="session",
             label_visibility="collapsed",
         )

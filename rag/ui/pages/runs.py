@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from rag.ui import components, grading, inspection, resources, runs_opened, runs_table, state
+from rag.ui import components, resources, state
+from rag.ui.comparison import grading
+from rag.ui.inspection import sections
+from rag.ui.runs import opened as runs_opened
+from rag.ui.runs import table
 
 with components.problems_shown():
     service = resources.get_service()
@@ -12,7 +16,7 @@ with components.problems_shown():
     run = runs_opened.from_address(library)
 
 # Another collection has other runs: the one that is open is closed.
-components.collection_choice(names, collection, on_change=runs_table.close_run)
+components.collection_choice(names, collection, on_change=table.close_run)
 if problem := state.take_problem():
     components.problem(problem)
 
@@ -24,7 +28,7 @@ if run:
         top_k = int(st.session_state.get(state.TOP_K, service.settings.top_k))
         components.result(run.result, documents, top_k=top_k)
         grades = grading.grades(grading.of_result(library, run.result))
-        inspection.draw(service, run.result, grades, top_k, run=run.info)
+        sections.draw(service, run.result, grades, top_k, run=run.info)
 else:
     components.title(
         "Runs",
@@ -33,11 +37,11 @@ else:
     )
     with components.problems_shown():
         found = library.store.runs.of(collection)
-        runs_table.what_is_stored(len(found))
+        table.what_is_stored(len(found))
         if found:
             revision = library.store.existing(collection).revision
-            selected = runs_table.runs(found, revision)
-            runs_table.actions(service, selected, found)
+            selected = table.runs(found, revision)
+            table.actions(service, selected, found)
         else:
             st.subheader("Nothing is recorded here yet")
             st.text("Ask a question on the page Compare, and its answer is kept here.")

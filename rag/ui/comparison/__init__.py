@@ -1,0 +1,1 @@
+"""Both rankings side by side: cards, movements, grades."""

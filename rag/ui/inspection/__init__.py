@@ -1,0 +1,1 @@
+"""What is told of one answer: its time, its depth, its reasons."""
