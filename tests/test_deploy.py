@@ -174,7 +174,7 @@ def test_what_the_server_reads_is_in_the_image(path: str) -> None:
         "rag/__pycache__/config.cpython-311.pyc",
         "data/sources/a.md",
         ".streamlit/secrets.toml",
-        "docs/compare.png",
+        "docs/screenshots/compare-light-1440.png",
     ],
 )
 def test_nothing_else_is_sent_to_the_build(path: str) -> None:

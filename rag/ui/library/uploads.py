@@ -6,14 +6,14 @@ from dataclasses import replace
 import streamlit as st
 
 from rag.ingest import SourceFile
-from rag.jobs import Job, JobKey
+from rag.jobs import Job
 from rag.jobs.ingest import start_ingest
 from rag.parse import SUPPORTED
 from rag.service import Service
-from rag.ui import components, state
+from rag.ui import components, state, underway
 from rag.ui.library import cards
 
-_TICK_S = 0.5
+_ON_CANCEL = "What is done stays; the file underway is dropped whole."
 _MOST_ENDED = 5  # jobs whose outcomes are shown
 _MOST_PASSWORDS = 5  # fields at a time
 
@@ -60,7 +60,8 @@ def jobs(service: Service, collection: str, *, everyones: bool = False) -> None:
     for job in found:
         if job.running:
             state.follow(job.key)
-            _live(service, job.key)
+            parts = cards.underway if job.key.kind == "ingest" else None
+            underway.live(service, job.key, on_cancel=_ON_CANCEL, parts=parts)
     ended = [job for job in found if not job.running and (everyones or _concerns_us(job))]
     for job in ended[:_MOST_ENDED]:
         _ended(service, job)
@@ -68,28 +69,6 @@ def jobs(service: Service, collection: str, *, everyones: bool = False) -> None:
 
 def _concerns_us(job: Job) -> bool:
     return job.running or state.follows(job.key)
-
-
-@st.fragment(run_every=_TICK_S)
-def _live(service: Service, key: JobKey) -> None:
-    """Draw how far a job is, again and again until it ends; then the page is drawn anew."""
-    job = service.jobs.get(key)
-    if job is None or not job.running:
-        st.rerun()
-    with st.container(border=True):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="top"):
-            st.html(cards.overall(job), width="stretch")
-            st.button(
-                "Cancel",
-                key=f"cancel {key.kind} {key.detail}",
-                on_click=service.jobs.cancel,
-                args=(key,),
-                disabled=job.cancelled,
-                help="What is done stays; the file underway is dropped whole.",
-            )
-        st.progress(job.report.fraction or 0.0)
-        if key.kind == "ingest":
-            st.html(cards.underway(job))
 
 
 def _ended(service: Service, job: Job) -> None:

@@ -3,13 +3,11 @@
 import streamlit as st
 
 from rag.amounts import counted
-from rag.jobs import Job, JobKey
+from rag.jobs import Job
 from rag.jobs.measure import start_measuring
 from rag.service import Service
-from rag.ui import components
+from rag.ui import components, underway
 from rag.ui.library import cards
-
-_TICK_S = 0.5
 
 
 def buttons(service: Service, collection: str, *, n_questions: int, n_left: int, depth: int) -> None:
@@ -44,28 +42,9 @@ def jobs(service: Service, collection: str) -> None:
     """Draw what is asked or imported here in the background, and what came of it."""
     for job in service.jobs.on(collection, "measure", "import"):
         if job.running:
-            _live(service, job.key)
+            underway.live(service, job.key)
         else:
             _ended(service, job)
-
-
-@st.fragment(run_every=_TICK_S)
-def _live(service: Service, key: JobKey) -> None:
-    """Draw how far a job is, again and again until it ends; then the page is drawn anew."""
-    job = service.jobs.get(key)
-    if job is None or not job.running:
-        st.rerun()
-    with st.container(border=True):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="top"):
-            st.html(cards.overall(job), width="stretch")
-            st.button(
-                "Cancel",
-                key=f"cancel {key.kind} {key.detail}",
-                on_click=service.jobs.cancel,
-                args=(key,),
-                disabled=job.cancelled,
-            )
-        st.progress(job.report.fraction or 0.0)
 
 
 def _ended(service: Service, job: Job) -> None:
