@@ -7,9 +7,6 @@ from rag.logistic import sigmoid
 
 FileStatus = Literal["added", "replaced", "unchanged", "failed"]
 
-QuestionOrigin = Literal["asked", "imported", "sample"]
-VoteChoice = Literal["a", "b", "both_good", "both_bad"]
-
 # Why a file was not added, or not all of it ("partly_unreadable"). Each has a sentence of its own.
 Reason = Literal[
     "password_needed", "no_text_layer", "partly_unreadable", "damaged", "not_what_it_says", "empty",
@@ -299,74 +296,3 @@ class DeletedInfo(DocumentInfo):
     """A document in the trash of a collection, where it came at `deleted_at`, ISO 8601, UTC."""
 
     deleted_at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgment:
-    """How well a span of a document answers a question, 0 (not at all) to 3 (fully).
-
-    It belongs to the span, not to a chunk: however the document is cut, it stays where it was made.
-    `grade` is None where the judge saw it and could not tell. Each `judge` has one judgment of a span;
-    `judged_at` is ISO 8601, UTC, set where it is stored.
-    """
-
-    query: str
-    document_id: str
-    start: int
-    end: int
-    grade: int | None
-    judge: str = ""
-    note: str = ""
-    judged_at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question that a collection is measured with. `id` is its name in a data set, empty without one."""
-
-    text: str
-    id: str = ""
-    origin: QuestionOrigin = "asked"
-    added_at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """A question that was asked, as a list of recorded runs shows it; `asked_at` is ISO 8601, UTC.
-
-    `revision` is the collection's at that time: another one now means that its documents have changed.
-    `kept` runs are never dropped to make room.
-    """
-
-    id: str
-    collection: str
-    query: str
-    asked_at: str
-    revision: str
-    embedder: ModelInfo
-    reranker: ModelInfo | None
-    retrieved: int
-    total_s: float
-    cached: int = 0
-    cold: bool = False
-    kept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A recorded run: what was answered then, every score and time as measured then."""
-
-    info: RunInfo
-    result: SearchResult
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """What a person who did not know their names said of the orders of two rerankers, `a` and `b`."""
-
-    query: str
-    a: ModelInfo
-    b: ModelInfo
-    choice: VoteChoice
-    judge: str = ""
-    voted_at: str = ""

@@ -7,9 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from rag.beir import BeirFolder, read_beir
+from rag.evidence import Judgment, Question
 from rag.ingest import SourceFile
 from rag.library import Library
-from rag.records import Document, Judgment, Question
+from rag.records import Document
 
 SAMPLE_COLLECTION = "sample"
 SAMPLE_JUDGE = "sample"

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from rag.evidence import Judgment, RunInfo
 from rag.library import Library
-from rag.records import Hit, Judgment, ModelInfo, RerankedHit, RunInfo, SearchResult, StageTime
+from rag.records import Hit, ModelInfo, RerankedHit, SearchResult, StageTime
 from rag.retrieve import retrieve
 from rag.timing import Stopwatch
 

@@ -14,7 +14,8 @@ from files import text_file
 from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
 
-from rag.records import Judgment, RunInfo, SearchResult
+from rag.evidence import Judgment, RunInfo
+from rag.records import SearchResult
 from rag.service import Service
 from rag.ui import state
 from rag.ui.resources import get_service

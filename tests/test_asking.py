@@ -13,10 +13,10 @@ from rag.config import Settings
 from rag.errors import NotFoundError
 from rag.evaluation.asking import ask_all, to_ask
 from rag.evaluation.collection import measure
+from rag.evidence import Judgment, Question
 from rag.jobs import Job, JobKey
 from rag.jobs.measure import start_measuring
 from rag.pipeline import Pipeline
-from rag.records import Judgment, Question
 from rag.samples import SAMPLE_COLLECTION, bring_judgments, sample_files, sample_questions
 from rag.service import Service, build
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from rag.evidence import Vote, VoteChoice
 from rag.inspect.blind import identity, is_swapped, standings, tally, tally_in_words, unswapped
-from rag.records import ModelInfo, Vote, VoteChoice
+from rag.records import ModelInfo
 
 A, B = ModelInfo("maker/a", "a" * 64, "cpu"), ModelInfo("maker/b", "b" * 64, "cpu")
 REMOTE = ModelInfo("maker/c", "", "remote cohere at gpu.example.com")

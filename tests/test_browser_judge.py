@@ -18,7 +18,7 @@ from servers import ROOT, START_TIMEOUT_S, environment, serving
 from test_browser import FOCUSED, Traffic, settle
 
 from rag.config import Settings
-from rag.records import Judgment, Question
+from rag.evidence import Judgment, Question
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.service import build
 from rag.store import Store

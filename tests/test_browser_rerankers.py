@@ -12,7 +12,7 @@ from servers import environment, serving
 from test_browser import CONTRASTS, Traffic, settle
 
 from rag.config import Settings
-from rag.records import Judgment, Question, Vote
+from rag.evidence import Judgment, Question, Vote
 from rag.service import build
 from rag.store import Store
 

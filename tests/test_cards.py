@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from results import REMOTE, search_result
 
 from rag.charts import css
+from rag.evidence import Judgment
 from rag.page_links import PageLink, is_signed
-from rag.records import Judgment, SearchResult, StageTime
+from rag.records import SearchResult, StageTime
 from rag.ui.comparison.cards import comparison, notice
 from rag.ui.comparison.grading_html import Verdict
 from rag.ui.comparison.movements import Movements

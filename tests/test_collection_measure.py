@@ -13,9 +13,10 @@ from toy_library import add, ingest, opened
 
 from rag.evaluation.collection import grades, measure, placed, questions
 from rag.evaluation.measures import WHY, CollectionMeasure
+from rag.evidence import Judgment, Question
 from rag.library import Library
 from rag.metrics import measure as measure_ranking
-from rag.records import Chunking, Judgment, ModelInfo, Question, StageTime
+from rag.records import Chunking, ModelInfo, StageTime
 from rag.stats.percentile import percentile
 from rag.ui.comparison import grading
 from rag.ui.judging.queue import judgments_of

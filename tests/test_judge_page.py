@@ -18,9 +18,10 @@ from results import search_result
 from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
 
+from rag.evidence import Judgment, Question
 from rag.ingest import SourceFile
 from rag.library import Library
-from rag.records import Chunking, Judgment, Passage, Question
+from rag.records import Chunking, Passage
 from rag.ui import state
 from rag.ui.judging import desk as judging_desk
 from rag.ui.judging import name as judging_name

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from toy_library import add, opened
 
 from rag.errors import LibraryError, NotFoundError
+from rag.evidence import Judgment
 from rag.library import Library
-from rag.records import Chunk, Chunking, Judgment
+from rag.records import Chunk, Chunking
 from rag.store.judgments import that_counts
 from rag.store.migrations import MIGRATIONS
 

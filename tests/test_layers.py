@@ -15,7 +15,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A package stands for all its modules.
 LAYERS = (
-    ("rag", "rag.amounts", "rag.records", "rag.logistic", "rag.errors", "rag.config", "rag.timing"),
+    (
+        "rag",
+        "rag.amounts",
+        "rag.records",
+        "rag.evidence",
+        "rag.logistic",
+        "rag.errors",
+        "rag.config",
+        "rag.timing",
+    ),
     (
         "rag.parse",
         "rag.chunk",

@@ -12,7 +12,7 @@ from drawings import drawn
 from recorded import QUESTION, run, service, shown, visit
 from streamlit.testing.v1 import AppTest
 
-from rag.records import Judgment, Question
+from rag.evidence import Judgment, Question
 from rag.report import exports
 from rag.ui import state
 from rag.ui.judging import desk

@@ -11,8 +11,9 @@ from results import LOCAL, REMOTE, search_result
 from toy_library import add, opened
 
 from rag.errors import LibraryError, NotFoundError
+from rag.evidence import Question, Vote, VoteChoice
 from rag.library import Library
-from rag.records import ModelInfo, Question, SearchResult, StageTime, Vote, VoteChoice
+from rag.records import ModelInfo, SearchResult, StageTime
 from rag.store import runs as stored_runs
 
 STAGES = (StageTime("embed", 0.01, 1), StageTime("score", 0.2, 3, 90, cached=1, each=(0.05, None, 0.07)))

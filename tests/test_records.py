@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import records
+from rag import evidence, records
+from rag.evidence import Judgment, Question, Run, RunInfo, Vote
 from rag.records import (
     Chunk,
     Chunking,
@@ -20,20 +21,15 @@ from rag.records import (
     FileOutcome,
     Heading,
     Hit,
-    Judgment,
     ModelInfo,
     Page,
     PairScore,
     Passage,
-    Question,
     RerankedHit,
     Reranking,
-    Run,
-    RunInfo,
     Scored,
     SearchResult,
     StageTime,
-    Vote,
 )
 
 PASSAGE = Passage("c1", "d1", "manual.pdf", "Turn the valve.", 10, 25, page=2, headings=("Care", "Valve"))
@@ -74,7 +70,11 @@ def reranked(logit: float) -> RerankedHit:
 
 
 def test_there_is_an_example_of_every_record() -> None:
-    classes = {value for value in vars(records).values() if isinstance(value, type) and is_dataclass(value)}
+    classes = {
+        value
+        for value in (vars(records) | vars(evidence)).values()
+        if isinstance(value, type) and is_dataclass(value)
+    }
     assert {type(example) for example in EXAMPLES} == classes
 
 

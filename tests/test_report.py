@@ -13,9 +13,10 @@ from toy_library import ingest, opened
 from rag.__main__ import main
 from rag.errors import LibraryError, NotFoundError
 from rag.evaluation.collection import measure
+from rag.evidence import Judgment, Question
 from rag.library import Library
 from rag.machine.summary import this_machine
-from rag.records import Judgment, ModelInfo, Question
+from rag.records import ModelInfo
 from rag.report.html import build
 
 if TYPE_CHECKING:

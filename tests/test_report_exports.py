@@ -16,8 +16,8 @@ from toy_library import ingest, opened
 from rag.errors import LibraryError, NotFoundError
 from rag.evaluation.collection import measure
 from rag.evaluation.counting import runs_that_count
+from rag.evidence import Judgment, Question
 from rag.library import Library
-from rag.records import Judgment, Question
 from rag.report import exports
 from rag.report.names import question_ids
 

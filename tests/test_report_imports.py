@@ -9,8 +9,9 @@ from toy_library import add, ingest, opened
 
 from rag.errors import InputFileError, NotFoundError
 from rag.evaluation.grades import grades
+from rag.evidence import Judgment, Question
 from rag.library import Library
-from rag.records import Chunking, Judgment, Question
+from rag.records import Chunking
 from rag.report import exports, imports
 
 TEXTS = {"tea.txt": "Green tea steeps for two minutes.", "a b.txt": "Coffee is brewed with hot water."}

@@ -11,7 +11,7 @@ from recorded import QUESTION, run, service, shown, visit
 from streamlit.testing.v1 import AppTest
 
 from rag.config import DEFAULT_RERANKER
-from rag.records import Question
+from rag.evidence import Question
 from rag.ui.versus import blind, one_question
 from rag.ui.versus import choice as versus_choice
 

@@ -8,8 +8,8 @@ from files import text_file
 from recorded import QUESTION, address, open_section, run, shown, visit_runs
 from streamlit.testing.v1 import AppTest
 
+from rag.evidence import RunInfo
 from rag.library import Library
-from rag.records import RunInfo
 from rag.ui import sharing, state
 from rag.ui.inspection import sections
 from rag.ui.runs import table as runs_table

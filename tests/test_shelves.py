@@ -10,8 +10,9 @@ from files import text_file
 from toy_library import add, broken, found, names, opened
 
 from rag.errors import LibraryError, NotFoundError
+from rag.evidence import Judgment
 from rag.library import Library
-from rag.records import DEFAULT_CHUNKING, Judgment
+from rag.records import DEFAULT_CHUNKING
 
 TABLES = ("collections", "documents", "chunks", "vectors", "judgments")
 

@@ -17,11 +17,12 @@ import toy_library
 
 from rag.config import Settings
 from rag.errors import LibraryError, NotFoundError
+from rag.evidence import Judgment, Question
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.library.embedders import Embedders
 from rag.library.reembed import reembed
-from rag.records import Chunking, Judgment, Question
+from rag.records import Chunking
 from rag.service import open_library
 from rag.store import Store
 from rag.transfer import export_collection, export_file, import_collection

@@ -8,9 +8,10 @@ from functools import partial
 from rag.config import RerankerChoice
 from rag.errors import BusyError, QueryError
 from rag.evaluation.counting import questions, runs_that_count
+from rag.evidence import RunInfo
 from rag.library import Library
 from rag.pipeline import Pipeline
-from rag.records import ModelInfo, RunInfo, SearchResult
+from rag.records import ModelInfo, SearchResult
 
 Progress = Callable[[int, int], None]  # how many questions are done, of how many
 

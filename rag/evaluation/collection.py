@@ -11,9 +11,10 @@ from dataclasses import astuple, dataclass
 from rag.evaluation.counting import questions, runs_that_count
 from rag.evaluation.grades import Placed, grades, placed
 from rag.evaluation.measures import CollectionMeasure, Gain, Latency, QuestionMeasure, Unmeasured
+from rag.evidence import Question, RunInfo
 from rag.library import Library
 from rag.metrics import RELEVANT, Grades, MetricMeans, Metrics, has_relevant, mean, named, worlds
-from rag.records import ModelInfo, Question, RunInfo
+from rag.records import ModelInfo
 from rag.stats.percentile import percentile
 from rag.stats.resample import bootstrap, wins
 from rag.stats.sign import sign_test

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from rag.config import Settings
 from rag.evaluation.measures import Why
+from rag.evidence import Question, RunInfo
 from rag.library import Library
-from rag.records import ModelInfo, Question, RunInfo
+from rag.records import ModelInfo
 from rag.store import CollectionState
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import median_low
 
+from rag.evidence import Judgment
 from rag.library import Library
-from rag.records import Judgment
 from rag.store.judgments import Span, is_about, that_counts
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.evidence import RunInfo
 from rag.metrics import MetricMeans, Metrics
-from rag.records import ModelInfo, RunInfo
+from rag.records import ModelInfo
 from rag.stats.resample import Interval, Wins
 
 Why = Literal[

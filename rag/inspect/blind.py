@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from rag.amounts import counted
-from rag.records import ModelInfo, Vote, VoteChoice
+from rag.evidence import Vote, VoteChoice
+from rag.records import ModelInfo
 from rag.stats.sign import sign_test
 
 _OTHER_SIDE: dict[VoteChoice, VoteChoice] = {

@@ -9,9 +9,10 @@ from rag.evaluation.collection import measure
 from rag.evaluation.counting import questions
 from rag.evaluation.grades import placed
 from rag.evaluation.measures import CollectionMeasure, QuestionMeasure
+from rag.evidence import Judgment, Question, RunInfo
 from rag.library import Library
 from rag.machine.summary import Machine, this_machine
-from rag.records import Chunking, Judgment, ModelInfo, Question, RunInfo, SearchResult
+from rag.records import Chunking, ModelInfo, SearchResult
 from rag.report.names import question_ids
 from rag.report.recorded import Recorded, first_candidates, recorded
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rag.beir import CORPUS, QRELS, QUERIES, beir_files, read_beir
 from rag.errors import InputFileError, LibraryError, QueryError, TooLargeError
+from rag.evidence import Question
 from rag.ingest import OnProgress, SourceFile
 from rag.library import Library
 from rag.names import MAX_COLLECTION_CHARS, check_collection_name
 from rag.parse.limits import MAX_PART_BYTES
 from rag.parse.zips import is_zip, open_package, read_part
 from rag.question import checked_query
-from rag.records import Question
 from rag.report.imports import IMPORTED, Gathered, Imported
 from rag.report.names import Places
 from rag.store.questions import MAX_ID_CHARS

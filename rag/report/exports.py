@@ -10,9 +10,10 @@ from typing import Literal
 from rag.errors import LibraryError
 from rag.evaluation.counting import questions
 from rag.evaluation.grades import grades
+from rag.evidence import Judgment
 from rag.library import Library
 from rag.metrics import RELEVANT
-from rag.records import Hit, Judgment, ModelInfo, Passage, RerankedHit, SearchResult
+from rag.records import Hit, ModelInfo, Passage, RerankedHit, SearchResult
 from rag.report.csv_files import csv_text
 from rag.report.names import question_ids
 from rag.report.recorded import first_candidates, recorded

@@ -8,10 +8,10 @@ from io import BytesIO
 
 from rag.amounts import counted
 from rag.errors import InputFileError, LibraryError, QueryError
+from rag.evidence import Judgment, Question
 from rag.library import Library
 from rag.parse.clean import clean
 from rag.question import checked_query
-from rag.records import Judgment, Question
 from rag.report.csv_files import csv_rows
 from rag.report.names import Places, Span, question_ids
 from rag.store.judgments import GRADES, check

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from rag.evidence import Question
 from rag.library import Library
-from rag.records import Question
 
 _CHUNK_ID = re.compile(r"([0-9a-f]{16})-(\d{1,15})-(\d{1,15})")
 

@@ -6,8 +6,9 @@ from html import escape
 from rag import charts
 from rag.amounts import counted, milliseconds
 from rag.charts import Move
+from rag.evidence import Judgment
 from rag.metrics import RELEVANT, Metrics, named
-from rag.records import Hit, Judgment, Passage, RerankedHit
+from rag.records import Hit, Passage, RerankedHit
 from rag.report.contents import Asked
 from rag.report.markup import paragraphs, signed, table, told
 from rag.wording import Movement, after_reranking, after_retrieval, place, summary

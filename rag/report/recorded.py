@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from rag.errors import LibraryError
 from rag.evaluation.counting import questions, runs_that_count
+from rag.evidence import RunInfo
 from rag.library import Library
-from rag.records import ModelInfo, RunInfo, SearchResult
+from rag.records import ModelInfo, SearchResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.errors import LibraryError
+from rag.evidence import Judgment
 from rag.metrics import HIGHEST_GRADE
-from rag.records import Chunk, Judgment, Passage
+from rag.records import Chunk, Passage
 from rag.store.database import Connection, Database
 from rag.store.rows import chunk_id, now
 from rag.store.shelves import Shelves

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from rag.errors import LibraryError
-from rag.records import Question
+from rag.evidence import Question
 from rag.store.database import Database
 from rag.store.rows import now
 from rag.store.shelves import Shelves

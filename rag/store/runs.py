@@ -11,7 +11,8 @@ from uuid import uuid4
 import msgspec
 
 from rag.errors import LibraryError, NotFoundError
-from rag.records import Run, RunInfo, SearchResult
+from rag.evidence import Run, RunInfo
+from rag.records import SearchResult
 from rag.store.database import Connection, Database, Row
 from rag.store.rows import now
 from rag.store.shelves import Shelves

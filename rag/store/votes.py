@@ -2,7 +2,8 @@
 
 import msgspec
 
-from rag.records import ModelInfo, Vote
+from rag.evidence import Vote
+from rag.records import ModelInfo
 from rag.store.database import Database
 from rag.store.rows import now
 from rag.store.shelves import Shelves

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
+from rag.evidence import Judgment, Question
 from rag.parse.zips import ZIP_FAILURES
-from rag.records import Judgment, Question
 from rag.store.vectors import LITTLE_FLOAT32
 from rag.transfer.parts import (
     DOCUMENTS,

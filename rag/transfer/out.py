@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError, NotFoundError
+from rag.evidence import Judgment, Question
 from rag.library import Library
-from rag.records import Chunk, DocumentInfo, Judgment, Question
+from rag.records import Chunk, DocumentInfo
 from rag.store import CollectionState
 from rag.store.vectors import LITTLE_FLOAT32
 from rag.transfer.parts import (

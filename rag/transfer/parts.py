@@ -12,11 +12,12 @@ from typing import Literal
 
 from rag.chunk import MAX_TOKENS, check_chunking
 from rag.errors import LibraryError
+from rag.evidence import Judgment, Question
 from rag.names import MAX_COLLECTION_CHARS, file_name
 from rag.parse.clean import clean
 from rag.parse.limits import MAX_DOCUMENT_CHARS
 from rag.question import MAX_QUERY_CHARS
-from rag.records import Chunk, Chunking, Document, Judgment, Question
+from rag.records import Chunk, Chunking, Document
 from rag.store import judgments
 from rag.store.judgments import MAX_GUIDELINES_CHARS
 from rag.store.questions import MAX_ID_CHARS

@@ -11,8 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 from rag.amounts import counted
 from rag.config import MAX_RETRIEVE_K, RerankerChoice
 from rag.errors import BusyError, RagError
+from rag.evidence import Question
 from rag.pipeline import Pipeline
-from rag.records import Question, SearchResult
+from rag.records import SearchResult
 from rag.service import Service
 from rag.timing import Pulse
 from rag.ui import sharing, state

@@ -9,8 +9,9 @@ import streamlit as st
 
 from rag.amounts import counted
 from rag.errors import RagError
+from rag.evidence import Judgment
 from rag.library import Library
-from rag.records import Judgment, Passage, SearchResult
+from rag.records import Passage, SearchResult
 from rag.store.judgments import GRADES, that_counts
 from rag.ui import drawing
 from rag.ui.comparison.grading_html import CANNOT, UNDO, Verdict

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from html import escape
 
+from rag.evidence import Judgment
 from rag.metrics import RELEVANT
-from rag.records import Judgment
 from rag.store.judgments import GRADES
 from rag.ui.judging.guidelines import GRADE_WORDS
 

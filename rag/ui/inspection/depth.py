@@ -9,10 +9,11 @@ import streamlit as st
 from rag.amounts import counted, milliseconds
 from rag.charts import Panel, curve
 from rag.evaluation.grades import placed
+from rag.evidence import RunInfo
 from rag.inspect.depth import DepthCurve, Missed, depth_curve, kept_by
 from rag.inspect.repeat import Repeats
 from rag.library import Library
-from rag.records import RunInfo, SearchResult
+from rag.records import SearchResult
 from rag.ui import drawing, tables
 from rag.ui.inspection import known
 from rag.ui.judging import name

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from rag.records import RunInfo, SearchResult
+from rag.evidence import RunInfo
+from rag.records import SearchResult
 from rag.service import Service
 from rag.ui import components, sharing, state
 from rag.ui.inspection import depth as inspect_depth

@@ -6,8 +6,9 @@ import streamlit as st
 
 from rag.amounts import counted, milliseconds
 from rag.charts import waterfall
+from rag.evidence import RunInfo
 from rag.inspect.repeat import Repeats, repeat
-from rag.records import RunInfo, SearchResult
+from rag.records import SearchResult
 from rag.service import Service
 from rag.timing import together
 from rag.ui import components, drawing, state, tables, working

@@ -8,8 +8,8 @@ import streamlit as st
 from rag.amounts import counted
 from rag.config import MAX_RETRIEVE_K
 from rag.errors import RagError
+from rag.evidence import Question
 from rag.question import checked_query
-from rag.records import Question
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 from rag.ui import asking, state, working

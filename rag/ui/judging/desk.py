@@ -8,9 +8,10 @@ import streamlit as st
 
 from rag.errors import RagError
 from rag.evaluation.next_best import NextBest
+from rag.evidence import Judgment
 from rag.library import Library
 from rag.parse.clean import clean
-from rag.records import Judgment, Passage
+from rag.records import Passage
 from rag.ui import state
 from rag.ui.judging.queue import Entry, Judging, Pools
 

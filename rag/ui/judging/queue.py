@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from rag.errors import LibraryError
+from rag.evidence import Judgment, RunInfo
 from rag.library import Library
-from rag.records import Judgment, Passage, RunInfo, SearchResult
+from rag.records import Passage, SearchResult
 from rag.store.judgments import that_counts
 
 

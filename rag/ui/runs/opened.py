@@ -6,8 +6,9 @@ import streamlit as st
 
 from rag.amounts import counted, milliseconds
 from rag.errors import LibraryError
+from rag.evidence import Run, RunInfo
 from rag.library import Library
-from rag.records import Run, RunInfo, SearchResult
+from rag.records import SearchResult
 from rag.service import Service
 from rag.timing import Stopwatch
 from rag.ui import asking, components, sharing, state, working

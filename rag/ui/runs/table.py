@@ -8,7 +8,7 @@ import streamlit as st
 
 from rag.amounts import counted
 from rag.errors import RagError
-from rag.records import RunInfo
+from rag.evidence import RunInfo
 from rag.service import Service
 from rag.store.runs import MOST_RUNS
 from rag.ui import sharing, state

@@ -8,9 +8,9 @@ import streamlit as st
 
 from rag.amounts import counted
 from rag.errors import RagError
+from rag.evidence import Vote, VoteChoice
 from rag.inspect.blind import identity, is_swapped, sides, standings, tally, tally_in_words, unswapped
 from rag.inspect.versus import Duel, choices, duel
-from rag.records import Vote, VoteChoice
 from rag.service import Service
 from rag.timing import Pulse
 from rag.ui import components, drawing, state, working
