@@ -30,7 +30,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives 
 expect = sync_api.expect
 
 # `KILLS=50` for the whole measure: each costs a start of the server.
-N_KILLS = int(os.environ.get("KILLS", "8"))
+N_KILLS = int(os.environ.get("KILLS", "4"))
 KEYS = "3021x"
 NO_GRADE = "cannot judge"
 WIDE = {"width": 1440, "height": 1000}

@@ -83,6 +83,9 @@ def test_a_vote_is_given_by_key_and_only_then_are_names_told(visitor: "Page", ur
     traffic.watch(visitor)
     open_page(visitor, url, "Rerankers")
     choose_view(visitor, "Blind vote")
+    # A key is for a button that is there.
+    expect(visitor.get_by_role("button", name="Begin")).to_be_visible(timeout=SLOW_MS)
+    settle(visitor)
     visitor.keyboard.press("n")
     expect(visitor.get_by_role("button", name="Both bad")).to_be_visible(timeout=SLOW_MS)
     settle(visitor)

@@ -34,7 +34,7 @@ def keys(heading: str) -> list[str]:
 
 
 def test_the_keys_of_the_judge_page_are_those_of_its_buttons() -> None:
-    source = (ROOT / "rag" / "ui" / "judging_buttons.py").read_text(encoding="utf-8")
+    source = (ROOT / "rag" / "ui" / "judging" / "buttons.py").read_text(encoding="utf-8")
     moves = re.findall(r'"(?:Previous|Next|Back|Skip)", "(\w+)"', source)
     buttons = {*map(str, GRADES), *re.findall(r'shortcut="(\w+)"', source), *moves}
     assert set(keys("on the Judge page")) == buttons
