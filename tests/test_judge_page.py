@@ -1,6 +1,5 @@
 """The Judge page without a browser: the real script over a real library, and what it is made of."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,12 +9,11 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import streamlit as st
+import recorded
 from drawings import drawn
 from hypothesis import given
 from hypothesis import strategies as strategies
 from results import search_result
-from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
 
 from rag.evidence import Judgment, Question
@@ -43,14 +41,8 @@ QUESTIONS = ("How long does the dough rest?", "What if the boiler stops?")
 @pytest.fixture(scope="module", autouse=True)
 def one_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One library for these tests; each fills a collection of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(SETTINGS)]:
-            patch.delenv(name)
-        patch.setenv("RAG_HOME", str(tmp_path_factory.mktemp("judge")))
-        st.cache_resource.clear()
+    with recorded.own_library(tmp_path_factory.mktemp("judge")):
         yield
-        get_service().close()
-        st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The Library page as a visitor uses it, without a browser: the real script over a real library."""
 
 import io
-import os
 import re
 import threading
 import time
@@ -14,9 +13,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import streamlit as st
+import recorded
 from pdf_files import pdf_of
-from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
 
 from rag.chunk import TARGETS
@@ -42,14 +40,8 @@ SECTIONS = "\n\n".join(
 @pytest.fixture(scope="module", autouse=True)
 def one_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One library for these tests; each fills a collection of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(SETTINGS)]:
-            patch.delenv(name)
-        patch.setenv("RAG_HOME", str(tmp_path_factory.mktemp("shelves")))
-        st.cache_resource.clear()
+    with recorded.own_library(tmp_path_factory.mktemp("shelves")):
         yield
-        get_service().close()
-        st.cache_resource.clear()
 
 
 @pytest.fixture

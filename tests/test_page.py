@@ -14,10 +14,9 @@ from pathlib import Path
 
 import misbehaving
 import pytest
-import streamlit as st
+import recorded
 from drawings import drawn
 from machine import export_copy
-from servers import SETTINGS
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, Selectbox
 
@@ -39,14 +38,8 @@ CLOCKS = ("clocks.md", b"# Clocks\n\nThe tower clock of the museum strikes every
 @pytest.fixture(scope="module", autouse=True)
 def one_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One library for these tests; each fills a collection of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(SETTINGS)]:
-            patch.delenv(name)
-        patch.setenv("RAG_HOME", str(tmp_path_factory.mktemp("page")))
-        st.cache_resource.clear()
+    with recorded.own_library(tmp_path_factory.mktemp("page")):
         yield
-        get_service().close()
-        st.cache_resource.clear()
 
 
 @pytest.fixture

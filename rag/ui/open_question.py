@@ -7,8 +7,6 @@ from rag.ui import state
 from rag.ui.judging import desk, name
 from rag.ui.judging.queue import Judging
 
-JUDGE_PAGE = "rag/ui/pages/judge.py"
-
 _HOW = "Select a question in the table first; on the keyboard, with Shift+Space."
 
 
@@ -44,4 +42,4 @@ def to_be_judged(query: str, *, collection: str) -> None:
     state.open_collection(collection)
     depth = min(MAX_RETRIEVE_K, int(st.session_state.get(desk.DEPTH, desk.DEFAULT_DEPTH)))
     desk.show(desk.desk(Judging(collection, name.name(), depth)), query)
-    st.switch_page(JUDGE_PAGE)
+    st.switch_page(state.JUDGE_PAGE)

@@ -18,6 +18,7 @@ from rag.wording import is_remote
 # Pages, as Streamlit names them: by the path from the entry script.
 COMPARE_PAGE = "rag/ui/pages/compare.py"
 RUNS_PAGE = "rag/ui/pages/runs.py"
+JUDGE_PAGE = "rag/ui/pages/judge.py"
 
 QUESTION = "question"
 RETRIEVE_K = "retrieve_k"

@@ -10,7 +10,6 @@ from rag.service import Service
 from rag.ui import components, drawing, resources, state
 from rag.ui.measuring import asking, files, table, view
 from rag.ui.measuring import choice as measure_choice
-from rag.ui.open_question import JUDGE_PAGE
 from rag.ui.shelf import why_unsearchable
 
 
@@ -46,7 +45,7 @@ def nothing_measured(found: CollectionMeasure, n_questions: int) -> None:
             "Judge the first passages of some questions, from 0 (no answer) to 3 (full answer), or import "
             "judgments below."
         )
-        st.page_link(JUDGE_PAGE, label="Judge passages", icon=":material/grading:")
+        st.page_link(state.JUDGE_PAGE, label="Judge passages", icon=":material/grading:")
     else:
         st.text(
             "There are judgments, but no answer that they could measure: the judged questions were not "
