@@ -71,8 +71,7 @@ def retrieved(home: Path, questions: Sequence[Question]) -> list[Question]:
     searcher = service.library.searcher(SAMPLE_COLLECTION)
 
     def passages(query: str) -> tuple[str, ...]:
-        embedder, nearest = searcher.embedder, searcher.nearest
-        hits = retrieve(query, embedder=embedder, nearest=nearest, k=RETRIEVE_K, watch=Stopwatch())
+        hits = retrieve(query, searcher, k=RETRIEVE_K, watch=Stopwatch()).hits
         return tuple(hit.passage.text for hit in hits)
 
     whole = [q if q.passages else replace(q, passages=passages(q.query)) for q in questions]

@@ -95,7 +95,7 @@ def _ask(
 ) -> Measured:
     progress(f"rerank: {question}")
     found = service.library.searcher(SAMPLE_COLLECTION)
-    hits = retrieve(question, embedder=found.embedder, nearest=found.nearest, k=RETRIEVE_K, watch=Stopwatch())
+    hits = retrieve(question, found, k=RETRIEVE_K, watch=Stopwatch()).hits
     logits = {name: method(question, hits) for name, method in methods.items()}  # the warm-up
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     whole = []

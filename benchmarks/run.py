@@ -9,6 +9,7 @@ from benchmarks import (
     first_question,
     ingest,
     ingest_memory,
+    lexical,
     load,
     memory,
     overhead,
@@ -43,5 +44,6 @@ if __name__ == "__main__":
         export.measure,
         ingest.measure,
         ingest_memory.measure,
+        lexical.measure,
     )
     sys.exit(run(*measures, write=_write))

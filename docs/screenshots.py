@@ -202,6 +202,7 @@ SHOTS = (
     Shot("rerankers-blind", _blind, (PHONE, LAPTOP)),
     Shot("runs", partial(go, path="/runs"), (PHONE, LAPTOP)),
     Shot("runs-opened", _run),
+    Shot("costs", partial(go, path="/costs"), ALL, 2200),
     Shot("library", partial(go, path="/library"), (PHONE, LAPTOP)),
     Shot("models", _models, (PHONE, LAPTOP)),
 )

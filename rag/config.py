@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -62,14 +62,16 @@ class RemoteSettings:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How the ranks of vectors and words become one: by the sum of ``weight / (constant + rank)``.
+    """How the ranks of a hybrid search become one: by the sum of ``weight / (constant + rank)``.
 
-    Reciprocal rank fusion, with the constant of Cormack, Clarke and Buettcher (SIGIR 2009).
+    The ranks are those by vectors, by words, and by phrasing. Reciprocal rank fusion (Cormack, Clarke and
+    Buettcher, SIGIR 2009), with weights, and a smaller constant than theirs: docs/retrieval.md says why.
     """
 
-    constant: int = 60
-    dense_weight: float = 1.0
+    constant: int = 2
+    dense_weight: float = 0.5
     lexical_weight: float = 1.0
+    phrasing_weight: float = 2.0
 
 
 DEFAULT_FUSION = Fusion()
@@ -230,15 +232,16 @@ def _llm(env: Mapping[str, str]) -> LlmSettings | None:
 
 
 def _fusion(env: Mapping[str, str]) -> Fusion:
-    text = env.get("RAG_RRF_WEIGHTS", "").strip()
-    dense, lexical = DEFAULT_FUSION.dense_weight, DEFAULT_FUSION.lexical_weight
-    if text:
-        expected = "two numbers from 0 to 100, of vectors and of words, such as 1,1; not both 0"
-        try:
-            dense, lexical = map(float, text.split(","))
-        except ValueError as exc:
-            raise SettingsError("RAG_RRF_WEIGHTS", text, expected) from exc
-        if not (0 <= dense <= 100 and 0 <= lexical <= 100 and dense + lexical > 0):  # which no NaN passes
-            raise SettingsError("RAG_RRF_WEIGHTS", text, expected)
     constant = whole(env, "RAG_RRF_CONSTANT", DEFAULT_FUSION.constant, most=10_000)
-    return Fusion(constant, dense, lexical)
+    text = env.get("RAG_RRF_WEIGHTS", "").strip()
+    if not text:
+        return replace(DEFAULT_FUSION, constant=constant)
+    try:
+        dense, lexical, phrasing = map(float, text.split(","))
+    except ValueError:
+        dense = lexical = phrasing = 0.0
+    # Which no NaN passes either.
+    if not (all(0 <= weight <= 100 for weight in (dense, lexical, phrasing)) and dense + lexical > 0):
+        expected = "three numbers from 0 to 100, of vectors, words and phrasing, such as 0.5,1,2"
+        raise SettingsError("RAG_RRF_WEIGHTS", text, expected)
+    return Fusion(constant, dense, lexical, phrasing)

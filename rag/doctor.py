@@ -25,7 +25,7 @@ from rag.machine.system import System
 from rag.machine.temporary import temporary_finding
 from rag.models.cache import InstalledModel, locate
 from rag.models.manifest import Task
-from rag.remote.peer import Peer
+from rag.remote.server import host_of
 
 try:
     from rag.library.stored import stored_findings
@@ -73,6 +73,7 @@ def examine(settings: Settings, system: System | None = None) -> tuple[Finding, 
         exporting_finding(missing, contained=system.contained),
         *(use.finding for use in uses),
         _remote_finding(settings),
+        _llm_finding(settings),
         *_cache_findings(look(settings.model_cache, system), models),
         *_library_findings(look(settings.home, system), settings.model_cache),
         temporary_finding(settings.home),
@@ -116,7 +117,7 @@ def _remote_finding(settings: Settings) -> Finding:
     topic, remote = "remote reranker", settings.remote
     if remote is None:
         return Finding(topic, "ok", "None is set up: MODAL_RERANK_URL is not set.")
-    url, host = urlsplit(remote.url), Peer.of(remote).host
+    host = host_of(remote.url)
     whose = (
         f"Questions will go there first, for {remote.timeout_s:g} s at most; where it fails, the local one "
         "takes its place."
@@ -124,17 +125,35 @@ def _remote_finding(settings: Settings) -> Finding:
         else "Only questions that name it will go there, for USE_ONNX_RERANKER is true."
     )
     named = f"{remote.model or 'remote'} at {host} is set up, in the style {remote.style}. {whose}"
-    if remote.api_key and url.scheme == "http" and not _is_this_machine(url.hostname or ""):
+    if remote.api_key and _is_open(remote.url):
         sentence = f"{named} Its key and every passage go there unencrypted, over http."
         return Finding(topic, "warn", sentence, "Give MODAL_RERANK_URL an address that begins with https.")
     return Finding(topic, "ok", f"{named} This check sends it nothing.", f"To try it: {_TRY_REMOTE}")
 
 
-def _is_this_machine(host: str) -> bool:
+def _llm_finding(settings: Settings) -> Finding:
+    topic, llm = "language model", settings.llm
+    if llm is None:
+        return Finding(topic, "ok", "None is set up, so answers are quoted: LLM_BASE_URL is not set.")
+    named = (
+        f"{llm.model} at {host_of(llm.base_url)} writes answers where they are asked for, each within "
+        f"{llm.timeout_s:g} s; it is sent the question and the best passages."
+    )
+    if llm.api_key and _is_open(llm.base_url):
+        sentence = f"{named} They go there unencrypted, and so does its key, over http."
+        return Finding(topic, "warn", sentence, "Give LLM_BASE_URL an address that begins with https.")
+    return Finding(topic, "ok", f"{named} This check sends it nothing.")
+
+
+def _is_open(address: str) -> bool:
+    """Return whether what goes to `address` can be read on its way: it leaves this machine, over http."""
+    url = urlsplit(address)
+    host = url.hostname or ""
     try:
-        return ip_address(host).is_loopback
+        is_here = ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        is_here = host == "localhost"
+    return url.scheme == "http" and not is_here
 
 
 def _cache_findings(place: Place, models: Sequence[InstalledModel]) -> tuple[Finding, ...]:

@@ -23,7 +23,7 @@ RagError
 ├── QueryError             a question or its parameters cannot be used
 │   └── TooLongError           a passage that had to be read whole does not fit the model
 ├── BusyError              as many questions wait as may wait, or this one has waited too long
-├── RemoteError            a remote reranker did not answer, or not with one score for each passage
+├── RemoteError            a server elsewhere did not answer, or not as it must: reranker or language model
 └── InputFileError         a file handed to the command line is not in the expected form
 
 A message says what was expected, what was found and what to do next. Attributes carry the
@@ -175,8 +175,9 @@ class BusyError(RagError):
 
 
 class RemoteError(RagError):
-    """A remote reranker did not answer, or not with one score for each passage.
+    """A server elsewhere did not answer, or not as it must.
 
+    It is a remote reranker, which owes one score for each passage, or a language model, which owes a text.
     `kind` says in a word what went wrong, such as "timeout" or "missing_index".
     """
 

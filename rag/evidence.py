@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.config import OrderChoice, RetrieverChoice
+from rag.outcomes import OrderRule, Retriever
 from rag.records import ModelInfo, SearchResult
 
 QuestionOrigin = Literal["asked", "imported", "sample"]
@@ -43,7 +45,9 @@ class RunInfo:
     """A question that was asked, as a list of recorded runs shows it; `asked_at` is ISO 8601, UTC.
 
     `revision` is the collection's at that time: another one now means that its documents have changed.
-    `kept` runs are never dropped to make room.
+    `kept` runs are never dropped to make room. `retriever` found its candidates, and `rule` made their
+    final order. `asked_for` is how many candidates were wanted, of which there may be fewer; 0 where that
+    is not known.
     """
 
     id: str
@@ -58,6 +62,23 @@ class RunInfo:
     cached: int = 0
     cold: bool = False
     kept: bool = False
+    retriever: Retriever = "dense"
+    rule: OrderRule = "reranker"
+    asked_for: int = 0
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether ranks of the first stage had a share in the final order."""
+        return self.rule != "reranker"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What answers a question: the reranker, and the choices of what finds and what orders the candidates."""
+
+    reranker: ModelInfo
+    retriever: RetrieverChoice = "auto"
+    order: OrderChoice = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,37 +5,25 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from rag import scorers
-from rag.answer import MAX_SENTENCES, Answer, AnswerSentence, extract
-from rag.config import Settings
+from rag.answers.given import Chunk, GivenAnswer, as_passages, of_chunks
+from rag.answers.quote import MAX_SENTENCES, needs_words, quote
+from rag.answers.support import checked
+from rag.answers.writer import Cancelled, OnText, Writer
+from rag.config import LlmSettings, Settings
 from rag.errors import QueryError
+from rag.outcomes import Answer
 from rag.question import checked_query
-from rag.records import ModelInfo, PairScore
+from rag.question_language import question_language
+from rag.records import ModelInfo, PairScore, Passage
 from rag.rerank import Reranker, ranking
 from rag.score_cache import ScoreCache
 from rag.timing import Stopwatch
 
 TOP_K = 10
 
-Chunk: TypeAlias = str | Mapping[str, object]
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotedSentence(AnswerSentence):
-    """A sentence of an answer, and the `chunk` that it stands in: `chunks[source]` as the caller gave it."""
-
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class QuotedAnswer(Answer):
-    """An answer whose sentences hold the caller's own chunks."""
-
-    sentences: tuple[QuotedSentence, ...] = ()
 
 
 def preload_model() -> ModelInfo:
@@ -70,29 +58,52 @@ def rerank_chunks_onnx(query: str, chunks: Iterable[Chunk], top_k: int = TOP_K) 
 
 
 def generate_answer(
-    query: str, chunks: Iterable[Chunk], *, max_sentences: int = MAX_SENTENCES, top_k: int = TOP_K
-) -> QuotedAnswer:
-    """Return what `chunks` say to `query`: up to `max_sentences` of their own sentences, word for word.
+    query: str,
+    chunks: Iterable[Chunk],
+    *,
+    max_sentences: int = MAX_SENTENCES,
+    top_k: int = TOP_K,
+    llm: LlmSettings | None = None,
+    on_text: OnText | None = None,
+    cancelled: Cancelled | None = None,
+) -> GivenAnswer:
+    """Return what `chunks` say to `query`: in their own sentences, or, with `llm`, as a model puts it.
 
-    The chunks may come in any order: the `top_k` most relevant ones are looked into. Of each sentence,
-    `source` is the position of its chunk in `chunks`, `chunk` that chunk itself, `start` and `end` its
-    place in the chunk's text, and `logit` its score. The text is quoted, not written: a written answer
-    needs a language model.
+    The chunks may come in any order: the `top_k` most relevant ones are looked into. Without `llm` up to
+    `max_sentences` of their sentences are quoted word for word, best first. `answered` says whether the
+    best one's logit reaches the threshold; where it does not, the chunks probably do not answer, and
+    `sentences` are the nearest ones all the same.
 
-    Some sentence is always the best one. A low logit means that the chunks may not answer the question
-    at all; one above 0, that the default model takes the sentence for relevant. No chunks give an empty
-    answer. Raises what `rerank_chunks_onnx` raises.
+    With `llm` (`Settings.from_env().llm` is the one of the environment) an OpenAI-compatible server writes
+    the answer. `on_text` hears each piece of it as it comes; once `cancelled` says so, it ends there. Its
+    citations are only ever chunks that it was given, and each sentence is checked against those that it
+    cites: `supported`.
+
+    No chunks give an empty answer, without any model. Raises what `rerank_chunks_onnx` raises, and
+    RemoteError when nothing comes from the server.
     """
     question, given = _question(query), _listed(chunks)
     texts = _texts(given)
     _refuse_less_than_one("top_k", top_k)
     _refuse_less_than_one("max_sentences", max_sentences)
     if not given:  # which need no model
-        return QuotedAnswer()
+        return GivenAnswer("written" if llm else "quoted")
     best = _ranked(question, texts)[1][:top_k]
-    passages = [_readable(texts[i]) for i in best]
-    answer = extract(question, passages, _reranker(), watch=Stopwatch(), max_sentences=max_sentences)
-    return QuotedAnswer(tuple(_quoted(s, best[s.source], given, texts) for s in answer.sentences))
+    language = question_language(question)
+    passages = as_passages([(i, _readable(texts[i])) for i in best], language)
+    if llm is None:
+        answer = _quoted(question, passages, language, max_sentences)
+    else:
+        watch = Stopwatch()
+        draft = Writer(llm).write(question, passages, watch=watch, on_text=on_text, cancelled=cancelled)
+        answer = checked(draft, _reranker(), watch=watch)
+    return of_chunks(answer, given, texts)
+
+
+def _quoted(question: str, passages: Sequence[Passage], language: str | None, most: int) -> Answer:
+    reranker = _reranker()
+    by_words = needs_words(language, passages, reranker.info)
+    return quote(question, passages, reranker, watch=Stopwatch(), by_words=by_words, max_sentences=most)
 
 
 @dataclass(slots=True, eq=False)
@@ -181,19 +192,3 @@ def _as_dict(chunk: Chunk, score: PairScore, rank: int) -> dict[str, object]:
         "tokens": score.tokens,
         "tokens_read": score.tokens_read,
     }
-
-
-def _quoted(
-    sentence: AnswerSentence, source: int, chunks: Sequence[Chunk], texts: Sequence[str]
-) -> QuotedSentence:
-    return QuotedSentence(
-        sentence.logit,
-        sentence.tokens,
-        sentence.tokens_read,
-        sentence.relevance,
-        text=texts[source][sentence.start : sentence.end],
-        source=source,
-        start=sentence.start,
-        end=sentence.end,
-        chunk=chunks[source],
-    )

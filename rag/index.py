@@ -74,6 +74,15 @@ class VectorIndex:
         # Rounding can carry the product of two unit vectors just past 1.
         return ids[order], np.clip(cosines[order], -1.0, 1.0)
 
+    def cosines(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosines of `ids` with `vector`, float32 [n], in their order, as a search has them.
+
+        All of them must be there, each once.
+        """
+        found, cosines = self.search(vector, len(ids), within=ids.tolist())
+        cosine_of = dict(zip(found.tolist(), cosines.tolist(), strict=True))
+        return np.array([cosine_of[int(each)] for each in ids], dtype=np.float32)
+
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors under `ids`, float32 [n, dim], in their order. All of them must be there."""
         return np.asarray(self._faiss.reconstruct_batch(np.ascontiguousarray(ids)), dtype=np.float32)

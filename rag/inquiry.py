@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rag.config import OrderChoice
 from rag.duplicates import mark_duplicates
 from rag.gate import Gate
-from rag.languages import language_notices
+from rag.languages import question_notice
 from rag.library.searching import Searcher
+from rag.order import in_final_order, rule_for
+from rag.outcomes import Ordering, Retriever
+from rag.question_language import question_language
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit, Reranking, Scored, SearchResult
 from rag.rerank import Scorer
+from rag.retrieve import Found
 from rag.timing import Pulse, Stopwatch
 from rag.wording import question_cut
 
@@ -19,12 +24,15 @@ _READ_FIRST = 10
 class Inquiry:
     """What was asked, with its clock and its pulse, and what there is to say about the answer.
 
-    With `fresh`, no score of it is to come from a cache.
+    `language` is the question's (ISO 639-1), None where it is not sure. With `fresh`, no score of it is to
+    come from a cache.
     """
 
     def __init__(self, question: str, watch: Stopwatch, pulse: Pulse | None, *, fresh: bool = False) -> None:
         self.question, self.watch, self.pulse, self.fresh = question, watch, pulse, fresh
+        self.language = question_language(question)
         self.scored_by: ModelInfo | None = None
+        self.ordering: Ordering | None = None
         self.notices: list[str] = []
 
     @property
@@ -55,12 +63,29 @@ class Inquiry:
         self.scored_by = scorer.info
         self.tell_unread("reranker", scorer.query_tokens_unread(self.question))
 
+    def ordered(
+        self, reranked: tuple[RerankedHit, ...], *, retriever: Retriever, choice: OrderChoice
+    ) -> tuple[RerankedHit, ...]:
+        """Return `reranked`, which are in the reranker's own order, in the final one.
+
+        Where another rule than the reranker's own applies, it is the stage `order`.
+        """
+        passages = [hit.passage for hit in reranked]
+        self.ordering = rule_for(self.language, passages, self.info, retriever=retriever, choice=choice)
+        if self.ordering.rule == "reranker":
+            return reranked
+        with self.watch.stage("order") as counts:
+            final = in_final_order(reranked, self.ordering)
+            counts.items = len(final)
+        return final
+
     def result(
         self,
         collection: str,
         searcher: Searcher,
         *,
-        retrieved: tuple[Hit, ...],
+        retriever: Retriever,
+        found: Found,
         reranked: tuple[RerankedHit, ...],
     ) -> SearchResult:
         """Return the answer to a search with `searcher`, which has taken as long as its clock says now.
@@ -68,14 +93,16 @@ class Inquiry:
         The hits that say the same are found first, as the stage `duplicates`.
         """
         with self.watch.stage("duplicates") as counts:
-            retrieved = mark_duplicates(retrieved, searcher.vectors)
+            retrieved = mark_duplicates(found.hits, searcher.vectors)
             reranked = mark_duplicates(reranked, searcher.vectors)
+            lexical = mark_duplicates(found.lexical, searcher.vectors)
             counts.items = len(retrieved)
         embedder = searcher.embedder.info
         read_first = [hit.passage for hits in (retrieved, reranked) for hit in hits[:_READ_FIRST]]
         languages = {passage.document: passage.language for passage in read_first}
-        models = [embedder, self.scored_by] if self.scored_by else [embedder]
-        self.tell(language_notices(languages, models, found=True))
+        took_part = [embedder] if retriever != "lexical" else []
+        models = [*took_part, self.scored_by] if self.scored_by else took_part
+        self.tell(question_notice(self.language, models, languages))
         return SearchResult(
             query=self.question,
             collection=collection,
@@ -86,6 +113,10 @@ class Inquiry:
             embedder=embedder,
             reranker=self.scored_by,
             notices=tuple(self.notices),
+            retriever=retriever,
+            language=self.language,
+            lexical=lexical,
+            ordering=self.ordering,
         )
 
     def reranking(self, reranked: tuple[RerankedHit, ...]) -> Reranking:

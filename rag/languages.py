@@ -1,4 +1,4 @@
-"""Compare what documents are written in with what the models read."""
+"""Compare what questions and documents are written in with what the models read."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -19,18 +19,52 @@ def language_notices(
     and so is a model of which the catalogue does not know what it reads. `found` says that the documents
     are those of a search's hits, not a whole collection.
     """
-    entries = [known for model in models if (known := entry(model.id))]
-    unread = {
-        name: language
-        for name, language in documents.items()
-        if language and any(not may_read(model, language) for model in entries)
-    }
+    entries = _known(models)
+    unread = _unread(documents, entries)
     if not unread:
         return ()
-    languages = tuple(dict.fromkeys(unread.values()))
-    lacking = [model for model in entries if any(not may_read(model, code) for code in languages)]
-    which = _which(unread, len(documents), found=found)
-    return (f"{which}; {_reading(lacking)}.{_remedy(lacking, languages)}",)
+    return (_notice(_which(unread, len(documents), found=found), unread.values(), entries),)
+
+
+def question_notice(
+    language: str | None, models: Sequence[ModelInfo], documents: Mapping[str, str | None] | None = None
+) -> tuple[str, ...]:
+    """Return what to say of a search where `models` do not read the question: none, or one notice.
+
+    `language` is the question's, None where it is not sure. `models` are those that took part.
+    `documents` are the names of those found, with their languages: the notice speaks of them too, and
+    where only they are not read, it is that of `language_notices`.
+    """
+    entries = _known(models)
+    if language is None or not _unread({"": language}, entries):
+        return language_notices(documents or {}, models, found=True)
+    unread = _unread(documents or {}, entries)
+    which = f"The question is in {language_name(language)}"
+    if unread and set(unread.values()) == {language}:
+        which += f", and so {_how_many(unread, len(documents or {}))}"
+    elif unread:
+        which += f", {_which(unread, len(documents or {}), found=True)}"
+    return (_notice(which, (language, *unread.values()), entries),)
+
+
+def _known(models: Sequence[ModelInfo]) -> list[CatalogEntry]:
+    return [known for model in models if (known := entry(model.id))]
+
+
+def _unread(documents: Mapping[str, str | None], models: Sequence[CatalogEntry]) -> dict[str, str]:
+    """Return the documents that one of `models` does not read, with their languages."""
+    return {
+        name: language
+        for name, language in documents.items()
+        if language and any(not may_read(model, language) for model in models)
+    }
+
+
+def _notice(which: str, languages: Collection[str], models: Sequence[CatalogEntry]) -> str:
+    """Return the notice: `which` are in `languages`, what the models read, and what helps."""
+    once = tuple(dict.fromkeys(languages))
+    lacking = [model for model in models if any(not may_read(model, code) for code in once)]
+    return f"{which}; {_reading(lacking)}.{_remedy(lacking, once)}"
 
 
 def may_read(model: CatalogEntry, language: str) -> bool:
@@ -50,6 +84,14 @@ def _which(unread: Mapping[str, str], n_documents: int, *, found: bool) -> str:
     if n_first == n_documents:
         said = f"The {whole} are in {language_name(first)}"
     return said + "".join(f", {n} in {language_name(code)}" for code, n in others)
+
+
+def _how_many(unread: Mapping[str, str], n_documents: int) -> str:
+    """Return how many of the documents found, such as "are 4 of 9 documents found"."""
+    if len(unread) == 1:
+        return f"is {next(iter(unread))}"
+    whole = counted(n_documents, "document") + " found"
+    return f"are the {whole}" if len(unread) == n_documents else f"are {len(unread)} of {whole}"
 
 
 def _reading(models: Sequence[CatalogEntry]) -> str:
@@ -80,4 +122,4 @@ def _helps(preset: Preset, tasks: Collection[Task], languages: Sequence[str]) ->
     named = all(code in model.languages for model in wanted for code in languages)
     reads = f"reads {'it' if len(languages) == 1 else 'them'}" if named else "is made for many languages"
     ids = listed(model.id for model in wanted)
-    return f" The {part}preset “{preset.name}” (Models page) {reads}: {ids}."
+    return f" The {part}preset “{preset.name}” (Models page) {reads}: {ids}. {preset.cost}".rstrip()

@@ -7,13 +7,14 @@ score is the same whatever was added and removed before; bm25s is the second opi
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.terms import Word
 from rag.whole_file import Write, open_whole, write_whole
 
 # Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), section 3.2: values
@@ -67,10 +68,39 @@ class _Texts:
     alive: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What every text scores for one question: 0 for one without any of its words."""
+
+    ids: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    def best(
+        self, k: int, *, within: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the ids and scores of the at most `k` best, as `LexicalIndex.search` does."""
+        eligible = self.values > 0
+        if within is not None:
+            eligible &= np.isin(self.ids, np.array(within, dtype=np.int64))
+        slots = np.flatnonzero(eligible)
+        if 0 < k < len(slots):  # whatever shares the last place is looked at
+            worst = np.partition(self.values[slots], len(slots) - k)[len(slots) - k]
+            slots = slots[self.values[slots] >= worst]
+        ids, found = self.ids[slots], self.values[slots]
+        order = np.lexsort((ids, -found))[:k]
+        return ids[order], found[order]
+
+    def of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of `ids`, float32 [n], in their order; 0 for one that is not there."""
+        slots = np.flatnonzero(np.isin(self.ids, ids))
+        known = dict(zip(self.ids[slots].tolist(), self.values[slots].tolist(), strict=True))
+        return np.array([known.get(int(each), 0.0) for each in ids], dtype=np.float32)
+
+
 class LexicalIndex:
     """Texts as their terms, under integer ids, searched by BM25.
 
-    The score of a text is the sum over the question's terms of ``idf * tf / (tf + K1 * (1 - B + B *
+    The score of a text is the sum over the question's words of ``idf * tf / (tf + K1 * (1 - B + B *
     length / mean length))`` with ``idf = ln(1 + (n - df + 0.5) / (df + 0.5))``, as in Lucene; 0 for a text
     without any of them. Not safe for a search beside a change: its owner locks.
     """
@@ -116,41 +146,44 @@ class LexicalIndex:
             self._compact()
 
     def search(
-        self, terms: Sequence[str], k: int, *, within: Sequence[int] | None = None
+        self, words: Sequence[Word], k: int, *, within: Sequence[int] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the ids and scores of the at most `k` best texts that have any of `terms`.
+        """Return the ids and scores of the at most `k` best texts that have any of `words`.
 
         Best first, ties by id. With `within`, only those ids are considered; the statistics are those of
         all texts, so that a score does not depend on where one looks.
         """
-        scores = self._scores(terms)
-        eligible = (scores > 0) & self._texts.alive
-        if within is not None:
-            eligible &= np.isin(self._texts.ids, np.array(within, dtype=np.int64))
-        slots = np.flatnonzero(eligible)
-        if 0 < k < len(slots):  # whatever shares the last place is looked at
-            worst = np.partition(scores[slots], len(slots) - k)[len(slots) - k]
-            slots = slots[scores[slots] >= worst]
-        ids, found = self._texts.ids[slots], scores[slots]
-        order = np.lexsort((ids, -found))[:k]
-        return ids[order], found[order]
+        return self.scores(words).best(k, within=within)
 
-    def _scores(self, terms: Sequence[str]) -> NDArray[np.float32]:
+    def scores(self, words: Sequence[Word]) -> "Scores":
+        """Return the scores of all texts, as the index is now."""
+        texts = self._texts
+        return Scores(texts.ids, np.where(texts.alive, self._scores(words), np.float32(0)))
+
+    def _scores(self, words: Sequence[Word]) -> NDArray[np.float32]:
         texts = self._texts
         n, scores = len(self), np.zeros(len(texts.ids), dtype=np.float32)
         mean = float(texts.lengths[texts.alive].mean()) if n else 1.0
         # In one order, so that the last bit of a sum does not depend on how the question was put.
-        for term in sorted(set(terms)):
-            number = self._vocabulary.get(term)
-            if number is None or not (df := int(self._df[number])):
+        for word in sorted(set(words)):
+            numbers = [number for term in word if (number := self._vocabulary.get(term)) is not None]
+            # A word is as rare as all its terms together: a text whose language was mistaken would have
+            # every common word for itself.
+            df = sum(int(self._df[number]) for number in numbers)
+            if not df:
                 continue
             idf = np.float32(np.log1p((n - df + 0.5) / (df + 0.5)))
-            for segment in self._segments:
-                slots, tfs = segment.postings(number)
+            for slots, tfs in self._having(numbers):
                 tf = tfs.astype(np.float32)
                 norm = np.float32(K1 * (1 - B)) + np.float32(K1 * B / max(mean, 1.0)) * texts.lengths[slots]
                 scores[slots] += idf * tf / (tf + norm.astype(np.float32))
         return scores
+
+    def _having(self, terms: Sequence[int]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint16]]]:
+        """Yield which texts have these terms, and how often."""
+        for term in terms:
+            for segment in self._segments:
+                yield segment.postings(term)
 
     def _postings(self, texts: Sequence[Sequence[str]], *, first_slot: int) -> _Segment:
         """Return the segment of new `texts`, and count their terms."""
@@ -174,6 +207,9 @@ class LexicalIndex:
 
     def _joined(self, segments: Sequence[_Segment]) -> _Segment:
         """Return the segments as one, without the texts that were removed."""
+        if not segments:
+            empty = np.empty(0, dtype=np.int32)
+            return _segment(empty, empty, empty.astype(np.uint16))
         terms = np.concatenate([segment.every_term for segment in segments])
         slots = np.concatenate([segment.slots for segment in segments])
         tfs = np.concatenate([segment.tfs for segment in segments])
@@ -194,7 +230,6 @@ class LexicalIndex:
         write_whole(path, self._write)
 
     def _write(self, write: Write) -> None:
-        self._segments = [self._joined(self._segments)] if self._segments else []
         self._compact()
         words = "\n".join(self._vocabulary).encode()  # no term has a line break
         one = self._segments[0]

@@ -18,15 +18,14 @@ class Ordering:
     """By which rule the final order came about; `because` says it in a sentence.
 
     Of the rule "reranker" it is the order of the logits alone. Of any other, it is by the sum of
-    ``weight / (constant + rank)`` over the ranks of the reranker, the vectors and the words.
+    ``weight / (constant + rank)`` over the ranks by the reranker and by what retrieved the candidates.
     """
 
     rule: OrderRule = "reranker"
     because: str = ""
     constant: int = 0
     reranker_weight: float = 1.0
-    dense_weight: float = 0.0
-    lexical_weight: float = 0.0
+    retrieved_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
-from rag.config import MAX_RETRIEVE_K, RerankerChoice
+from rag.config import DEFAULT_FUSION, MAX_RETRIEVE_K, Fusion, OrderChoice, RerankerChoice, RetrieverChoice
 from rag.errors import QueryError, RemoteError
 from rag.gate import Gate
 from rag.inquiry import Inquiry
@@ -14,7 +14,8 @@ from rag.present import Present
 from rag.question import checked_query
 from rag.records import Hit, RerankedHit, Reranking, Scored, SearchResult, StageTime
 from rag.rerank import Reranker, Scorer
-from rag.retrieve import retrieve
+from rag.retrieve import Found, retrieve
+from rag.route import Route, route
 from rag.timing import Pulse, Stopwatch
 from rag.wording import RERANKING_OFF, fell_back, is_remote
 
@@ -30,7 +31,8 @@ class Pipeline:
 
     A remote reranker is waited for outside the gate, so that nobody waits for somebody else's network;
     it has a gate of its own, `remote_gate`. At each, `queue` may wait. `standing` are notices for every
-    answer: for each task, which model stands in for the chosen one. `observe` is told the stages of
+    answer: for each task, which model stands in for the chosen one. `retriever` and `order` are those of a
+    question that names none, and `fusion` makes one ranking of two. `observe` is told the stages of
     everything that was answered, `observe_failure` each failure of the remote reranker.
     """
 
@@ -44,6 +46,9 @@ class Pipeline:
         queue: int = 32,
         remote: Scorer | None = None,
         prefers_remote: bool = False,
+        retriever: RetrieverChoice = "auto",
+        fusion: Fusion = DEFAULT_FUSION,
+        order: OrderChoice = "auto",
         observe: Observer | None = None,
         observe_failure: FailureObserver | None = None,
     ) -> None:
@@ -55,6 +60,7 @@ class Pipeline:
         self._library = library
         self._embedder_stands_in = tuple(notice for task, notice in standing.items() if task == "embed")
         self._prefers_remote = prefers_remote and remote is not None
+        self._retriever, self._fusion, self._order = retriever, fusion, order
         self._observe = observe
         self._observe_failure = observe_failure
 
@@ -84,6 +90,8 @@ class Pipeline:
         collection: str,
         retrieve_k: int,
         reranker: RerankerChoice = "preferred",
+        retriever: RetrieverChoice | None = None,
+        order: OrderChoice | None = None,
         document_id: str | None = None,
         fresh: bool = False,
         scorer: Scorer | None = None,
@@ -92,7 +100,9 @@ class Pipeline:
     ) -> SearchResult:
         """Return both rankings for `query`, each with all of the at most `retrieve_k` hits.
 
-        A `scorer` orders them in place of the one that `reranker` names. With `fresh`, every score is
+        A `scorer` orders them in place of the one that `reranker` names. `retriever` says what finds them,
+        and `order` whether their final order may be another than the reranker's own; None is for what the
+        settings say. With `fresh`, every score is
         computed, known or not; the cache learns it all the same.
 
         The time since `watch` was made, when the question arrived, is the stage `queue`, but for what is a
@@ -114,15 +124,19 @@ class Pipeline:
         reranked: tuple[RerankedHit, ...] = ()
         with self.gate.turn(pulse):
             asked.watch.since_last("queue")
-            hits, searcher = self._retrieve(asked, collection, document_id, k=retrieve_k)
+            way = self._route(asked, collection, retriever)
+            searcher = self._searcher(collection, document_id, asked.watch, words=way.retriever != "dense")
+            found = self._retrieve(asked, searcher, way, k=retrieve_k)
             if scorer is None and reranker == "none":
                 asked.tell((RERANKING_OFF,))
             elif remote is None:
-                reranked = self._rerank_here(asked, hits, scorer)
+                reranked = self._rerank_here(asked, found.hits, scorer)
         if remote is not None:
             named = scorer is not None or reranker == "remote"
-            reranked = self._rerank_there(asked, hits, remote, named=named)
-        result = asked.result(collection, searcher, retrieved=hits, reranked=reranked)
+            reranked = self._rerank_there(asked, found.hits, remote, named=named)
+        if asked.scored_by:
+            reranked = asked.ordered(reranked, retriever=way.retriever, choice=order or self._order)
+        result = asked.result(collection, searcher, retriever=way.retriever, found=found, reranked=reranked)
         self._seen(result.stages)
         return result
 
@@ -207,16 +221,27 @@ class Pipeline:
             raise QueryError("There is no remote reranker: set MODAL_RERANK_URL and start again.")
         return self.remote if choice == "remote" or (choice == "preferred" and self._prefers_remote) else None
 
-    def _retrieve(
-        self, asked: Inquiry, collection: str, document_id: str | None, *, k: int
-    ) -> tuple[tuple[Hit, ...], Searcher]:
-        """Return the at most `k` hits, and what found them; tell what there is to say."""
-        searcher = self._searcher(collection, document_id, asked.watch)
-        embedder = searcher.embedder
-        hits = retrieve(asked.question, embedder=embedder, nearest=searcher.nearest, k=k, watch=asked.watch)
-        asked.tell(self._embedder_stands_in)
-        asked.tell_unread("retriever", embedder.query_tokens_unread(asked.question))
-        return hits, searcher
+    def _route(self, asked: Inquiry, collection: str, choice: RetrieverChoice | None) -> Route:
+        """Return what is to find the candidates, and tell why it is not the usual one."""
+        ref = self._library.embedder_ref(collection)
+        way = route(
+            choice or self._retriever,
+            question_language=asked.language,
+            documents=self._library.languages(collection),
+            embedder_id=ref.id if ref else "",
+        )
+        asked.tell(way.notices)
+        return way
+
+    def _retrieve(self, asked: Inquiry, searcher: Searcher, way: Route, *, k: int) -> Found:
+        """Return what is found, with at most `k` hits; tell what there is to say."""
+        found = retrieve(
+            asked.question, searcher, k=k, watch=asked.watch, retriever=way.retriever, fusion=self._fusion
+        )
+        if way.retriever != "lexical":
+            asked.tell(self._embedder_stands_in)
+            asked.tell_unread("retriever", searcher.embedder.query_tokens_unread(asked.question))
+        return found
 
     def _rerank_here(
         self, asked: Inquiry, hits: Sequence[Hit], scorer: Scorer | None = None
@@ -256,11 +281,13 @@ class Pipeline:
                 self._observe_failure(exc)
             raise
 
-    def _searcher(self, collection: str, document_id: str | None, watch: Stopwatch) -> Searcher:
-        if self._library.is_current(collection):
-            return self._library.searcher(collection, document_id=document_id)
+    def _searcher(
+        self, collection: str, document_id: str | None, watch: Stopwatch, *, words: bool
+    ) -> Searcher:
+        if self._library.is_current(collection, words=words):
+            return self._library.searcher(collection, document_id=document_id, words=words)
         with watch.stage("load"):
-            return self._library.searcher(collection, document_id=document_id)
+            return self._library.searcher(collection, document_id=document_id, words=words)
 
     def _seen(self, stages: Sequence[StageTime]) -> None:
         if self._observe:

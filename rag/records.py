@@ -109,7 +109,8 @@ class Hit:
     `similarity` is then the cosine of the two passages, 1.0 where their texts are the same.
 
     `dense_rank` and `lexical_rank` are its ranks by vectors and by words, each from 1; None where that
-    search was not made, or did not go down to it. `bm25` is the lexical score, unbounded, above 0; 0 where
+    search was not made, or did not go down to it. `phrasing_rank` is that among the first of both, by how
+    near they come to the question's wording. `bm25` is the lexical score, unbounded, above 0; 0 where
     the passage has none of the question's words, None where that was not computed.
     """
 
@@ -120,6 +121,7 @@ class Hit:
     similarity: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    phrasing_rank: int | None = None
     bm25: float | None = None
 
 
@@ -160,7 +162,7 @@ class RerankedHit(PairScore):
     """A hit as the reranker scored and ranked it. `cosine` is the retriever's, as in Hit.
 
     So are `duplicate_of` and `similarity`, but for the rank: it is the reranker's; and so are
-    `dense_rank`, `lexical_rank` and `bm25`. `rank` is that of the final order; `reranker_rank` that by the
+    `dense_rank`, `lexical_rank`, `phrasing_rank` and `bm25`. `rank` is that of the final order; `reranker_rank` that by the
     reranker's scores alone, None where the two are one.
     """
 
@@ -172,6 +174,7 @@ class RerankedHit(PairScore):
     similarity: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    phrasing_rank: int | None = None
     bm25: float | None = None
     reranker_rank: int | None = None
 

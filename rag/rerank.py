@@ -198,6 +198,10 @@ def in_order(hits: Sequence[Hit], scores: Sequence[PairScore]) -> tuple[Reranked
             retrieved_rank=hit.rank,
             passage=hit.passage,
             cosine=hit.cosine,
+            dense_rank=hit.dense_rank,
+            lexical_rank=hit.lexical_rank,
+            phrasing_rank=hit.phrasing_rank,
+            bm25=hit.bm25,
         )
         for rank, (hit, score) in enumerate(pairs, start=1)
     )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from rag.answers.answers import Answers
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_MODEL_CACHE, DEFAULT_RERANKER, Settings
 from rag.embed import Embedder
 from rag.errors import LibraryError, ModelError
@@ -30,6 +31,7 @@ from rag.models.session import OnnxModel
 from rag.page_images import PageImages
 from rag.parse.contain import Parsers
 from rag.pipeline import Pipeline
+from rag.question_language import question_language
 from rag.records import ModelInfo
 from rag.remote.reranker import RemoteReranker
 from rag.rerank import Reranker
@@ -87,11 +89,13 @@ class Service:
     jobs: Jobs = field(default_factory=Jobs, init=False, repr=False)
     page_images: PageImages = field(init=False, repr=False)
     rerankers: Rerankers = field(init=False, repr=False)
+    answers: Answers = field(init=False, repr=False)
     _switching: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.page_images = PageImages(self.library)
         self.rerankers = Rerankers(self.pipeline, self.load_reranker, self.settings.model_cache)
+        self.answers = Answers(self.pipeline, self.settings.llm)
 
     @property
     def embedder(self) -> Embedder:
@@ -105,6 +109,7 @@ class Service:
 
     def warm_up(self) -> None:
         """Run each model once, so that the first question is as fast as the tenth; begin to read files."""
+        question_language("warm up")
         self.embedder.embed_query("warm up")
         self.reranker.warm_up()
         for collection in self.library.collections():
@@ -187,6 +192,9 @@ def build(settings: Settings, *, stand_in: bool = False) -> Service:
         queue=settings.queue,
         remote=RemoteReranker(settings.remote) if settings.remote else None,
         prefers_remote=settings.prefers_remote,
+        retriever=settings.retriever,
+        fusion=settings.fusion,
+        order=settings.order,
         observe=instruments.observe_stages,
         observe_failure=instruments.observe_failure,
     )

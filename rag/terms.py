@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import Stemmer
@@ -17,6 +19,7 @@ STEMMED = {
     "it": "italian",
     "pt": "portuguese",
 }
+VERSION = "terms1"  # to be raised where a text is cut into others: an index of the older is of no use then
 PLAIN = ""  # the language of what is in none of them
 
 # Scripts that put no spaces between words, Thai to the Han extensions: two neighbours make a term.
@@ -26,7 +29,10 @@ _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _APOSTROPHE = re.compile("[’ʼ´`]")
 _ELIDED = {"fr": re.compile(r"\b[^\W\d_]{1,6}'(?=\w)"), "it": re.compile(r"\b[^\W\d_]{1,6}'(?=\w)")}
 _CLITIC = re.compile(r"(?<=\w)'(?:s|t|d|m|re|ve|ll)\b")  # the dog's, don't, we'll
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _KNOWN_WORDS = 200_000
+
+Word = tuple[str, ...]  # a word of a question, as each language's term for it, sorted
 
 
 def terms(text: str, language: str | None) -> list[str]:
@@ -41,22 +47,52 @@ def terms(text: str, language: str | None) -> list[str]:
     return [term(word) for word in _words(text, code)]
 
 
-def query_terms(question: str, languages: Collection[str | None]) -> list[str]:
-    """Return the terms to look for among texts in `languages`: each once, sorted.
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a text, in small letters without accents; `tells` is False for "the" and its like."""
 
-    As nobody knows for sure which language a short question is in, it is read in each of them. Where they
-    are several, words that say nothing about the subject are left out, unless there are no others: among a
-    hundred English texts and two Italian ones, "come" would look as rare as a name.
+    text: str
+    term: str
+    tells: bool
+
+
+def word_reader(language: str | None) -> Callable[[str], list[Token]]:
+    """Return what reads a text in `language` into its words, in order; it remembers each word it has seen."""
+    code = _known(language)
+    term, idle = _term_maker(code), _idle_words(code)
+    seen: dict[str, Token] = {}
+
+    def read(text: str) -> list[Token]:
+        words = list(_words(text, code))
+        for word in words:
+            if word not in seen:
+                seen[word] = Token(word, term(word), word not in idle)
+        return [seen[word] for word in words]
+
+    return read
+
+
+def query_terms(question: str, languages: Mapping[str | None, int]) -> list[Word]:
+    """Return the words of `question` to look for among texts in `languages`, each once, sorted.
+
+    `languages` says how many texts are in each. As nobody knows for sure which one a short question is in,
+    it is read in each of them: a word is all the terms that it may be. Where they are several, words that
+    say nothing about the subject are left out in all but the first of them, unless there are no others:
+    among a hundred English texts and two Italian ones, "come" would look as rare as a name.
     """
-    codes = {_known(language) for language in languages}
-    telling: set[str] = set()
-    every: set[str] = set()
-    for code in codes:
-        term, idle = _term_maker(code), _idle_words(code)
-        words = list(_words(question, code))
-        every.update(map(term, words))
-        telling.update(term(word) for word in words if word not in idle)
-    return sorted(telling if telling and len(codes) > 1 else every)
+    counts = Counter[str]()
+    for language, n in languages.items():
+        counts[_known(language)] += n
+    first = max(counts, key=lambda code: (counts[code], code), default=PLAIN)
+    telling: dict[str, set[str]] = {}
+    every: dict[str, set[str]] = {}
+    for code in counts:
+        term, idle = _term_maker(code), _idle_words(code) if code != first else frozenset()
+        for word in _words(question, code):
+            every.setdefault(word, set()).add(term(word))
+            if word not in idle:
+                telling.setdefault(word, set()).add(term(word))
+    return sorted({tuple(sorted(found)) for found in (telling or every).values()})
 
 
 def _known(language: str | None) -> str:
@@ -70,7 +106,9 @@ def _words(text: str, code: str) -> Iterator[str]:
         text = _ELIDED[code].sub(" ", text)
     elif code == "en":
         text = _CLITIC.sub("", text)
-    for word in _WORD.findall(text.translate(_unaccented())):
+    plain = _unaccented()
+    text = _ACCENTED.sub(lambda letter: plain.get(letter[0], letter[0]), text)
+    for word in _WORD.findall(text):
         if _IS_UNSPACED.match(word) and len(word) > 1:
             yield from (word[i : i + 2] for i in range(len(word) - 1))
         else:
@@ -93,8 +131,7 @@ def _idle_words(code: str) -> frozenset[str]:
 
 
 @cache
-def _unaccented() -> dict[int, str]:
+def _unaccented() -> dict[str, str]:
     """Return the plain letter of each accented one of the Latin alphabets."""
-    accented = [*range(0xC0, 0x250), *range(0x1E00, 0x1F00)]
-    plain = {point: unicodedata.normalize("NFD", chr(point))[0] for point in accented}
-    return {point: letter for point, letter in plain.items() if letter != chr(point)}
+    letters = (chr(point) for point in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
+    return {letter: unicodedata.normalize("NFD", letter)[0] for letter in letters}

@@ -1,19 +1,28 @@
 """What is said of questions and models, in words and short marks."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rag.amounts import counted, duration
 from rag.models.manifest import Manifest
 from rag.models.progress import Progress
+from rag.outcomes import AnswerKind, Retriever
 from rag.records import ModelInfo, RerankedHit, SearchResult, StageTime
 
 Direction = Literal["up", "down", "same", "new", "out"]
 
 RERANKING_OFF = "Reranking was turned off for this question."
+ANSWER_STAGES = ("answer", "write", "support")
+RETRIEVER_TITLES: Mapping[Retriever, str] = {"dense": "FAISS", "lexical": "BM25", "hybrid": "FAISS + BM25"}
 
+# What the stages work on.
+_COUNTED = (
+    dict.fromkeys(("search", "lexical", "phrasing", "fuse", "duplicates"), "hit")
+    | dict.fromkeys(("tokenize", "score", "sort", "network", "order"), "pair")
+    | {"answer": "sentence", "write": "passage", "support": "pair"}
+)
 _UNITS = {"pptx": "slide", "odp": "slide", "xlsx": "sheet", "ods": "sheet", "epub": "chapter"}
 
 
@@ -53,8 +62,32 @@ def after_reranking(hit: RerankedHit, top_k: int) -> Movement:
     return Movement("up", f"up {moved}", came) if moved > 0 else Movement("down", f"down {-moved}", came)
 
 
+def from_words(lexical_rank: int, candidate_rank: int | None) -> Movement:
+    """Return where the passage that came at this rank by words alone is among the candidates."""
+    if candidate_rank is None:
+        return Movement("out", "no candidate", "Not among the candidates that were retrieved.")
+    sentence = f"Rank {lexical_rank} by words alone, {candidate_rank} among the candidates."
+    if candidate_rank == lexical_rank:
+        return Movement("same", "same", sentence)
+    direction: Direction = "up" if candidate_rank < lexical_rank else "down"
+    return Movement(direction, f"to {candidate_rank}", sentence)
+
+
+def found_by(result: SearchResult) -> str:
+    """Return what found the candidates of `result`: a model's id, words, or both."""
+    match result.retriever:
+        case "dense":
+            return result.embedder.id
+        case "lexical":
+            return "the question's words, stemmed"
+        case "hybrid":
+            return f"{result.embedder.id} and words, ranks fused"
+
+
 def summary(result: SearchResult, top_k: int) -> str:
     """Return one sentence on what reranking did to the top `top_k`."""
+    if not result.retrieved and result.retriever == "lexical":
+        return "Nothing was retrieved: no passage has a word of the question."
     if not result.retrieved:
         return "Nothing was retrieved: the collection is empty."
     if not result.reranked:
@@ -75,14 +108,11 @@ def summary(result: SearchResult, top_k: int) -> str:
 
 def stage_counts(stage: StageTime) -> str:
     """Return what a stage worked on, such as "30 pairs, 5,412 tokens"; empty where nothing is counted."""
-    nouns = {"search": "hit", "duplicates": "hit"} | dict.fromkeys(
-        ("tokenize", "score", "sort", "network"), "pair"
-    )
-    if stage.stage not in nouns:
+    if stage.stage not in _COUNTED:
         return ""
     if stage.stage == "network" and not stage.items:
         return "no answer"
-    parts = [counted(stage.items, nouns[stage.stage])]
+    parts = [counted(stage.items, _COUNTED[stage.stage])]
     if stage.tokens:
         parts.append(f"{stage.tokens:,} tokens")
     return ", ".join(parts)
@@ -110,8 +140,22 @@ def underway(stage: str, done: int, of: int) -> str:
             return f"Asked {done:,} of {counted(of, 'time')}."
         case "why":
             return f"The cross-encoder has read {done:,} of {counted(of, 'pair')}, each without one part."
+        case "write":
+            return f"The language model writes: {counted(done, 'character')} so far."
+        case "answer" | "support":
+            return f"The cross-encoder has read {done:,} of {counted(of, 'text')}."
         case _:
             return f"The cross-encoder has read {done:,} of {counted(of, 'candidate')}."
+
+
+def answer_title(kind: AnswerKind) -> str:
+    """Return how an answer is headed: whose words it is in."""
+    return f"Answer · {'quoted from the documents' if kind == 'quoted' else 'written by a language model'}"
+
+
+def answer_seconds(stages: Sequence[StageTime]) -> float:
+    """Return how long an answer took, of all that a question took."""
+    return sum(stage.seconds for stage in stages if stage.stage in ANSWER_STAGES)
 
 
 def busy(waiting: int, *, retry_after_s: int, earlier: bool) -> str:

@@ -29,7 +29,7 @@ def answer(
 ) -> SearchResult:
     """Return what the collection "c" answers, its hits scored by `order`."""
     searcher = library.searcher("c")
-    hits = retrieve(query, embedder=searcher.embedder, nearest=searcher.nearest, k=k, watch=Stopwatch())
+    hits = retrieve(query, searcher, k=k, watch=Stopwatch()).hits
     best = sorted(hits, key=lambda hit: (-order(hit), hit.rank))
     reranked = tuple(
         RerankedHit(order(hit), rank=rank, retrieved_rank=hit.rank, passage=hit.passage, cosine=hit.cosine)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
 # The settings of whoever runs the tests must not reach the server under test.
-SETTINGS = ("RAG_", "STREAMLIT_", "MODAL_RERANK_URL", "USE_ONNX_RERANKER")
+SETTINGS = ("RAG_", "STREAMLIT_", "MODAL_RERANK_URL", "USE_ONNX_RERANKER", "LLM_")
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:

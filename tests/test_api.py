@@ -38,7 +38,7 @@ PLACE = {
     "end",
     "text",
 }
-PLACE |= {"cosine"}
+PLACE |= {"cosine", "dense_rank", "lexical_rank", "phrasing_rank", "bm25"}
 SAME = {"duplicate_of", "similarity"}
 TEXTS = {
     "bread.txt": "The dough rests for ninety minutes under a damp cloth.",
@@ -119,6 +119,11 @@ def test_an_answer_has_the_promised_fields(answer: Any) -> None:
         "collection",
         "retrieved",
         "reranked",
+        "retriever",
+        "language",
+        "lexical",
+        "ordering",
+        "answer",
         "timings_ms",
         "cold",
         "cached",
@@ -127,7 +132,8 @@ def test_an_answer_has_the_promised_fields(answer: Any) -> None:
     }
     assert answer.keys() == promised
     assert {key for hit in answer["retrieved"] for key in hit} == PLACE | SAME | {"rank"}
-    reranked = PLACE | SAME | {"rank", "retrieved_rank", "logit", "score", "tokens", "tokens_read"}
+    scores = {"logit", "score", "tokens", "tokens_read"}
+    reranked = PLACE | SAME | scores | {"rank", "retrieved_rank", "reranker_rank"}
     assert {key for hit in answer["reranked"] for key in hit} == reranked
     assert answer["models"]["embedder"].keys() == {"id", "sha256", "backend"}
 
@@ -136,7 +142,9 @@ def test_an_answer_uses_the_defaults(answer: Any) -> None:
     assert (answer["query"], answer["collection"]) == (QUESTION, "default")
     assert len(answer["retrieved"]) == len({hit["chunk_id"] for hit in answer["retrieved"]}) >= len(TEXTS)
     assert len(answer["reranked"]) == 10
-    assert answer["notices"] == []
+    assert (answer["retriever"], answer["language"], answer["lexical"]) == ("dense", "en", [])
+    assert answer["ordering"]["rule"] == "reranker"
+    assert (answer["answer"], answer["notices"]) == (None, [])
 
 
 def test_retrieved_hits_are_ranked_by_cosine(answer: Any) -> None:
@@ -205,6 +213,51 @@ def test_top_k_cuts_the_reranked_list_alone(server: Server, answer: Any) -> None
     assert body["retrieved"] == answer["retrieved"]
 
 
+def test_both_searches_give_each_hit_both_ranks(server: Server) -> None:
+    body = server.query(query=QUESTION, retriever="hybrid").body
+    first = next(hit for hit in body["retrieved"] if hit["document"] == "bread.txt")
+    assert (first["dense_rank"], first["lexical_rank"]) == (1, 1)
+    assert {"lexical", "fuse"} <= body["timings_ms"].keys()
+
+
+def test_words_alone_find_without_vectors(server: Server) -> None:
+    body = server.query(query="watermark paper", retriever="lexical").body
+    assert [hit["document"] for hit in body["retrieved"]] == ["paper.txt"]
+    assert (body["retrieved"][0]["cosine"], body["retriever"]) == (None, "lexical")
+    assert body["retrieved"][0]["bm25"] > 0
+
+
+@pytest.mark.parametrize("answer", ["quoted", True])
+def test_a_quoted_answer_has_its_sentences_with_their_places(server: Server, answer: object) -> None:
+    body = server.query(query=QUESTION, answer=answer).body
+    found = body["answer"]
+    assert (found["kind"], found["answered"], found["model"]) == ("quoted", True, DEFAULT_RERANKER)
+    assert found["sentences"][0]["text"] == TEXTS["bread.txt"]
+    (cited,) = found["sentences"][0]["citations"]
+    passage = next(hit for hit in body["retrieved"] if hit["chunk_id"] == cited["chunk_id"])
+    assert passage["text"][cited["start"] : cited["end"]] == TEXTS["bread.txt"]
+    assert body["timings_ms"]["answer"] > 0
+
+
+def test_what_the_documents_do_not_answer_is_said_with_logit_and_threshold(server: Server) -> None:
+    found = server.query(query="Who painted the ceiling of the Sistine Chapel?", answer="quoted").body[
+        "answer"
+    ]
+    assert found["answered"] is False
+    assert found["best_logit"] < found["threshold"]
+    assert found["sentences"]
+
+
+def test_an_answer_leaves_the_search_as_it_is(server: Server, answer: Any) -> None:
+    body = server.query(query=QUESTION, answer="quoted").body
+    assert (body["retrieved"], body["reranked"]) == (answer["retrieved"], answer["reranked"])
+
+
+def test_nobody_writes_an_answer_without_a_server_that_does(server: Server) -> None:
+    got = server.query(query=QUESTION, answer="written")
+    assert "no server writes answers here" in error_message(got, 422, path="/api/query")
+
+
 def test_document_id_restricts_to_one_document(server: Server, answer: Any) -> None:
     pizza = next(hit["document_id"] for hit in answer["retrieved"] if hit["document"] == "pizza.md")
     body = server.query(query=QUESTION, document_id=pizza).body
@@ -227,8 +280,10 @@ def test_spelling_out_the_defaults_changes_nothing(server: Server, answer: Any) 
         document_id=None,
         retrieve_k=30,
         top_k=10,
-        retriever="dense",
+        retriever="auto",
         reranker=DEFAULT_RERANKER,
+        order="auto",
+        answer=False,
     ).body
     assert (spelled["retrieved"], spelled["reranked"]) == (answer["retrieved"], answer["reranked"])
 
@@ -275,11 +330,13 @@ def test_questions_asked_at_once_are_all_answered_alike(server: Server) -> None:
         ],
         *[
             ({"query": "dough", field: value}, field)
-            for field in ("collection", "document_id", "retriever", "reranker")
+            for field in ("collection", "document_id", "retriever", "reranker", "order")
             for value in NO_STRINGS
         ],
         ({"query": "dough", "retriever": "oracle"}, "dense"),
         ({"query": "dough", "reranker": "oracle"}, DEFAULT_RERANKER),
+        ({"query": "dough", "order": "oracle"}, "order"),
+        ({"query": "dough", "answer": "spoken"}, "answer"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_named(server: Server, fields: dict[str, object], named: str) -> None:

@@ -13,7 +13,7 @@ from rag.config import Settings
 from rag.errors import NotFoundError
 from rag.evaluation.asking import ask_all, to_ask
 from rag.evaluation.collection import measure
-from rag.evidence import Judgment, Question
+from rag.evidence import Judgment, Question, Setup
 from rag.jobs import Job, JobKey
 from rag.jobs.measure import start_measuring
 from rag.pipeline import Pipeline
@@ -46,7 +46,7 @@ def fill(service: Service, name: str) -> None:
 
 
 def waiting(service: Service, collection: str) -> tuple[str, ...]:
-    return to_ask(service.library, collection, reranker=service.reranker.info, depth=30)
+    return to_ask(service.library, collection, setup=Setup(service.reranker.info), depth=30)
 
 
 def ended(service: Service, key: JobKey) -> Job:
@@ -72,7 +72,7 @@ def test_fresh_answers_are_computed_and_timed(service: Service, collection: str)
     for _ in range(2):
         ask_all(service.pipeline, service.library, collection, QUERIES, depth=30, fresh=True)
     assert [run.cached for run in service.library.store.runs.of(collection)] == [0] * 4
-    found = measure(service.library, collection, judge=None, reranker=service.reranker.info)
+    found = measure(service.library, collection, judge=None, setup=Setup(service.reranker.info))
     assert found.reranked.means.ndcg_at_10 == 1.0
     assert found.latency is not None
 
@@ -158,7 +158,7 @@ def test_the_sample_is_measured_with_the_questions_and_judgments_that_come_with_
     bring_judgments(service.library)
     queries = sample_questions()[:4]
     ask_all(service.pipeline, service.library, SAMPLE_COLLECTION, queries, depth=10)
-    found = measure(service.library, SAMPLE_COLLECTION, judge="sample", reranker=service.reranker.info)
+    found = measure(service.library, SAMPLE_COLLECTION, judge="sample", setup=Setup(service.reranker.info))
     assert [one.query for one in found.questions] == list(queries)
     assert found.judgments_elsewhere == 0
     assert 0 < found.retrieved.means.ndcg_at_10 < 1

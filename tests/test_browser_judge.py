@@ -33,6 +33,8 @@ expect = sync_api.expect
 N_KILLS = int(os.environ.get("KILLS", "4"))
 KEYS = "3021x"
 NO_GRADE = "cannot judge"
+# The firsts of both lists are one passage or two.
+SHORT_QUEUE = re.compile(r"of [12] passages? judged")
 WIDE = {"width": 1440, "height": 1000}
 # What a click is for: the passage and the question that are on the screen, as the page tells them apart.
 TASK = """() => {
@@ -119,6 +121,9 @@ def sit_down(page: "Page", name: str) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.type("1")
     page.keyboard.press("Enter")
+    # A busy server takes its time: until then the page shows a passage of the longer queue, and a key that
+    # is pressed there is lost when the shorter one comes.
+    expect(page.get_by_role("group", name="Question", exact=True)).to_have_text(SHORT_QUEUE)
     settle(page)
     page.keyboard.press("Tab")  # out of the field: what is typed there judges nothing
     task(page, "")

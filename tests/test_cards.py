@@ -18,6 +18,8 @@ from rag.ui.comparison.cards import comparison, notice
 from rag.ui.comparison.grading_html import Verdict
 from rag.ui.comparison.movements import Movements
 from rag.ui.numbers_html import (
+    BY_LOGIT,
+    BY_RELEVANCE,
     COSINE_HELP,
     LOGIT_HELP,
     RELEVANCE_HELP,
@@ -223,8 +225,8 @@ def test_a_remote_result_tells_how_everything_moved() -> None:
 
 
 def test_only_the_numbers_that_occur_are_explained() -> None:
-    assert meanings(search_result((1,))) == (COSINE_HELP, LOGIT_HELP, SIGMOID_HELP)
-    assert meanings(search_result((1,), relevances=(0.5,))) == (COSINE_HELP, RELEVANCE_HELP)
+    assert meanings(search_result((1,))) == (COSINE_HELP, LOGIT_HELP, SIGMOID_HELP, BY_LOGIT)
+    assert meanings(search_result((1,), relevances=(0.5,))) == (COSINE_HELP, RELEVANCE_HELP, BY_RELEVANCE)
     assert meanings(search_result((1,), rerank=False)) == (COSINE_HELP,)
     alike = with_duplicates((1, 2), {}, r2=(1, 1.0))
     assert meanings(replace(alike, reranked=())) == (COSINE_HELP, SIMILARITY_HELP)
@@ -242,6 +244,13 @@ def test_every_stage_has_a_colour_and_an_explanation_of_its_own() -> None:
         "network",
         "server",
         "duplicates",
+        "lexical",
+        "phrasing",
+        "fuse",
+        "order",
+        "answer",
+        "write",
+        "support",
     )
     colours = [re.findall(rf"--rl-{name}: (light-dark\(.*?\));", css()) for name in names]
     assert len({colour for (colour,) in colours}) == len(names)

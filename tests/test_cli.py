@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import chatting
+import misbehaving as bad
 import pytest
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
@@ -146,6 +148,61 @@ def test_search_as_json_is_the_body_of_the_route(notes: Path, capsys: pytest.Cap
     assert [hit["rank"] for hit in body["reranked"]] == [1]
     stages = {"queue", "load", "embed", "search", "tokenize", "score", "sort", "duplicates"}
     assert body["timings_ms"].keys() == stages | {"total"}
+
+
+def test_search_by_words_shows_their_score(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    assert main(["search", "orecchiette", "--retriever", "lexical"]) == 0
+    assert "Retrieved (rank, BM25)" in capsys.readouterr().out
+
+
+def test_search_by_both_shows_both_ranks(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    assert main(["search", "orecchiette", "--retriever", "hybrid"]) == 0
+    assert "Retrieved (rank, by vectors, by words, cosine, BM25)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [["--answer"], ["--answer", "quoted"]])
+def test_search_quotes_an_answer_with_where_it_stands(
+    notes: Path, capsys: pytest.CaptureFixture[str], answer: list[str]
+) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    assert main(["search", "how are orecchiette shaped?", *answer]) == 0
+    out = capsys.readouterr().out
+    assert "best logit" in out
+    assert re.search(r"^  \S.*\(pasta\.md\)$", out, re.MULTILINE)
+
+
+def test_search_says_that_the_documents_do_not_answer(
+    notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    capsys.readouterr()
+    assert main(["search", "Who painted the Sistine Chapel?", "--answer", "quoted"]) == 0
+    assert "The documents do not answer this (best logit -" in capsys.readouterr().out
+
+
+def test_without_a_server_nothing_is_written(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    capsys.readouterr()
+    status, body = run_json(capsys, "search", "orecchiette", "--answer", "written")
+    assert (status, body["error"]["type"]) == (2, "QueryError")
+    assert "set LLM_BASE_URL and LLM_MODEL" in body["error"]["message"]
+
+
+def test_search_prints_what_a_language_model_writes_and_what_it_does_not_rest_on(
+    notes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    with bad.serving() as server:
+        server.behaviour = chatting.writing("Orecchiette are shaped with a knife [1]. Rome is a city.")
+        monkeypatch.setenv("LLM_BASE_URL", server.url)
+        monkeypatch.setenv("LLM_MODEL", "small")
+        assert main(["search", "how are orecchiette shaped?", "--answer"]) == 0
+    out = capsys.readouterr().out
+    assert "Answer, written by small" in out
+    assert "  Orecchiette are shaped with a knife.  (pasta.md)" in out
+    assert "  Rome is a city.  [not supported]" in out
 
 
 def test_search_says_which_hits_say_the_same_in_place_of_their_text(

@@ -13,7 +13,7 @@ from toy_library import add, ingest, opened
 
 from rag.evaluation.collection import grades, measure, placed, questions
 from rag.evaluation.measures import WHY, CollectionMeasure
-from rag.evidence import Judgment, Question
+from rag.evidence import Judgment, Question, Setup
 from rag.library import Library
 from rag.metrics import measure as measure_ranking
 from rag.records import Chunking, ModelInfo, StageTime
@@ -38,7 +38,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def measured(library: Library, *, depth: int | None = None, who: str | None = None) -> CollectionMeasure:
-    return measure(library, "c", judge=who, reranker=RERANKER, depth=depth)
+    return measure(library, "c", judge=who, setup=Setup(RERANKER), depth=depth)
 
 
 def why(library: Library, *, depth: int | None = None) -> list[str]:
@@ -207,8 +207,10 @@ def test_a_remote_reranker_is_known_by_its_name_and_place(library: Library) -> N
     judge(library, QUERY, {"tea.txt": 3})
     there = ModelInfo("maker/model", "", "remote cohere at gpu.example.com")
     record(library, QUERY, reranker=there)
-    here = measure(library, "c", judge=None, reranker=there)
-    elsewhere = measure(library, "c", judge=None, reranker=replace(there, backend="remote tei at b.example"))
+    here = measure(library, "c", judge=None, setup=Setup(there))
+    elsewhere = measure(
+        library, "c", judge=None, setup=Setup(replace(there, backend="remote tei at b.example"))
+    )
     assert (len(here.questions), len(elsewhere.questions)) == (1, 0)
 
 

@@ -14,7 +14,7 @@ from rag.config import RemoteSettings, RemoteStyle, Settings
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SETTING = r"(?:RAG|MODAL|USE)_[A-Z_]+"
+SETTING = r"(?:RAG|MODAL|USE|LLM)_[A-Z_]+"
 
 
 def test_the_settings_table_names_every_setting_the_program_reads() -> None:

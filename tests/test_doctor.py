@@ -12,7 +12,7 @@ import pytest
 
 from rag.__main__ import main
 from rag.cli.doctor import lines
-from rag.config import RemoteSettings, Settings, usable_cores
+from rag.config import LlmSettings, RemoteSettings, Settings, usable_cores
 from rag.doctor import examine
 from rag.ingest import SourceFile
 from rag.library import Library
@@ -46,6 +46,7 @@ TOPICS = (
     "embedder",
     "reranker",
     "remote reranker",
+    "language model",
     "model cache",
     "library",
     "temporary files",
@@ -286,9 +287,16 @@ def test_a_remote_reranker_is_named_by_its_host_alone(by_name: bool, said: str, 
 def test_a_key_that_leaves_this_machine_unencrypted_is_warned_of(
     url: str, key: str | None, level: str, tmp_path: Path
 ) -> None:
-    remote = RemoteSettings(url, api_key=key)
-    (found,) = about("remote reranker", examine(settings(tmp_path, remote=remote)))
-    assert (found.level, "https" in found.remedy) == (level, level == "warn")
+    both = settings(tmp_path, remote=RemoteSettings(url, api_key=key), llm=LlmSettings(url, "small", key))
+    found = [*about("remote reranker", examine(both)), *about("language model", examine(both))]
+    assert [(one.level, "https" in one.remedy) for one in found] == [(level, level == "warn")] * 2
+
+
+def test_a_language_model_is_named_by_its_host_alone(tmp_path: Path) -> None:
+    llm = LlmSettings("https://user:hush@gpu.example.com:8443/hidden/v1?token=mum", "small", "sesame")
+    (found,) = about("language model", examine(settings(tmp_path, llm=llm)))
+    assert "small at gpu.example.com:8443 writes answers" in found.sentence
+    assert not [secret for secret in ("hush", "hidden", "mum", "sesame") if secret in f"{found}"]
 
 
 @pytest.mark.parametrize(

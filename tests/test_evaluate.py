@@ -4,13 +4,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import ir_measures
 import pytest
 from ir_measures import AP, RR, Judged, P, R, nDCG
 
-from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, Settings
+from rag.__main__ import main
+from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER, OrderChoice, Settings
 from rag.embed import Embedder
 from rag.errors import InputFileError
 from rag.evaluation.candidates import best_of_documents
@@ -469,3 +470,133 @@ def test_xquad_is_answered_about_as_well_as_the_models_can(
     assert report.retrieved.means.ndcg_at_10 > 0.93
     assert report.reranked is not None
     assert report.reranked.means.ndcg_at_10 > 0.95
+
+
+# Words, and vectors with words
+
+ITALIAN = {
+    "orecchiette": ("", "Le orecchiette si preparano con farina di grano duro e acqua tiepida."),
+    "farina": ("", "La farina di grano duro si conserva in un luogo fresco e asciutto della casa."),
+    "garanzia": ("", "La garanzia dura due anni dalla data di acquisto e copre ogni difetto."),
+    "museo": ("", "Il museo apre alle nove e chiude alle sei di sera, tranne il lunedì."),
+    "caldaia": ("", "La caldaia ha bisogno di una nuova valvola prima che arrivi l'inverno."),
+}
+ITALIAN_QUERIES = {
+    "q1": "Come si preparano le orecchiette fatte in casa?",
+    "q2": "Quanto dura la garanzia del prodotto acquistato?",
+}
+ITALIAN_QRELS = {"q1": {"orecchiette": 1}, "q2": {"garanzia": 1}}
+
+
+@pytest.fixture
+def italian(tmp_path: Path) -> Path:
+    return write_beir(tmp_path / "italian", corpus=ITALIAN, queries=ITALIAN_QUERIES, qrels=ITALIAN_QRELS)
+
+
+def test_by_words_nothing_is_embedded(italian: Path, tmp_path: Path) -> None:
+    options = EvalOptions(retrieve_k=5, retriever="lexical")
+    assert not options.needs_embedder
+    report = evaluate(italian, options=options, embedder=None, reranker=None, out=tmp_path / "out")
+    assert [stage.stage for stage in report.stages] == ["words_of_corpus", "lexical"]
+    assert (report.retrieved.by_name["MRR@10"], report.options.found_by) == (1.0, "lexical")
+
+
+def test_a_fused_final_order_is_told_and_the_rerankers_own_is_measured_beside_it(
+    italian: Path, tmp_path: Path, embedder: Embedder, reranker: Reranker
+) -> None:
+    out = tmp_path / "out"
+    options = EvalOptions(retrieve_k=4, retriever="hybrid")
+    report = evaluate(italian, options=options, embedder=embedder, reranker=reranker, out=out)
+    assert report.rules == {"question_language": 2}
+    assert scored_by_trec_eval(out / "reranked.trec", ITALIAN_QRELS, 4) == approx(report.reranked)
+    assert scored_by_trec_eval(out / "by_reranker.trec", ITALIAN_QRELS, 4) == approx(report.by_reranker)
+    assert json.loads(report_json(report))["retriever"] == "hybrid"
+
+
+def test_the_rerankers_own_order_is_the_final_one_where_that_is_asked_for(
+    italian: Path, tmp_path: Path, embedder: Embedder, reranker: Reranker
+) -> None:
+    auto, pure = (
+        evaluate(
+            italian,
+            options=EvalOptions(retrieve_k=4, retriever="hybrid", order=order),
+            embedder=embedder,
+            reranker=reranker,
+            out=tmp_path / order,
+        )
+        for order in get_args(OrderChoice)
+    )
+    assert (pure.rules, pure.by_reranker) == ({"reranker": 2}, None)
+    assert pure.reranked == auto.by_reranker
+    own = (tmp_path / "reranker" / "reranked.trec").read_text().replace(" reranked\n", " by_reranker\n")
+    assert own == (tmp_path / "auto" / "by_reranker.trec").read_text()
+
+
+def test_a_hybrid_evaluation_goes_on_with_the_words_that_it_has(
+    italian: Path, tmp_path: Path, embedder: Embedder, reranker: Reranker
+) -> None:
+    def run(limit: int | None) -> EvalReport:
+        options = EvalOptions(retrieve_k=4, retriever="hybrid", limit=limit)
+        return evaluate(italian, options=options, embedder=embedder, reranker=reranker, out=tmp_path / "out")
+
+    first, then = run(1), run(None)
+    assert "words_of_corpus" in [stage.stage for stage in first.stages]
+    assert "words_of_corpus" not in [stage.stage for stage in then.stages]
+    assert (then.queries.resumed, then.rules) == (1, {"question_language": 2})
+
+
+def test_in_chunks_a_hybrid_search_goes_down_to_so_many_documents(
+    italian: Path, tmp_path: Path, embedder: Embedder
+) -> None:
+    options = EvalOptions(retrieve_k=3, retriever="hybrid", chunk=True)
+    out = tmp_path / "out"
+    evaluate(italian, options=options, embedder=embedder, reranker=None, out=out)
+    assert {query: len(set(order(out / "retrieved.trec", query))) for query in ITALIAN_QRELS} == {
+        "q1": 3,
+        "q2": 3,
+    }
+
+
+def test_on_a_language_that_the_models_do_not_read_words_keep_the_answers_good(
+    shared_data: Path, tmp_path: Path, embedder: Embedder, reranker: Reranker
+) -> None:
+    by_words, by_both = (
+        evaluate(
+            shared_data / "beir" / "xquad_es",
+            options=EvalOptions(retrieve_k=10, limit=40, retriever=retriever),
+            embedder=embedder,
+            reranker=reranker if retriever == "hybrid" else None,
+            out=tmp_path / retriever,
+        )
+        for retriever in ("lexical", "hybrid")
+    )
+    assert by_both.reranked is not None
+    assert by_words.retrieved.means.ndcg_at_10 > 0.9
+    assert by_both.reranked.means.ndcg_at_10 >= by_words.retrieved.means.ndcg_at_10
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--retriever", "auto"], "A folder is measured with a named retriever: dense, lexical or hybrid."),
+        (
+            ["--retriever", "lexical", "--run", "a.trec"],
+            "--run brings the candidates: leave --retriever out.",
+        ),
+    ],
+)
+def test_a_folder_that_is_measured_with_no_named_retriever_is_refused(
+    italian: Path, capsys: pytest.CaptureFixture[str], argv: list[str], message: str
+) -> None:
+    assert main(["eval", str(italian), *argv]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_line_measures_by_words(
+    italian: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "out"), "--reranker", "none"]
+    assert main(["eval", str(italian), "--retriever", "lexical", *out]) == 0
+    said = capsys.readouterr().out
+    assert "Candidates found by words." in said
+    assert "5 documents, 5 passages" in said

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import chatting
+import misbehaving as bad
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rag
 from rag import generate_answer, preload_model, rerank_chunks_onnx
-from rag.config import DEFAULT_RERANKER
-from rag.errors import QueryError
-from rag.functions import Chunk
+from rag.answers.given import Chunk
+from rag.config import DEFAULT_RERANKER, LlmSettings
+from rag.errors import QueryError, RemoteError
 from rag.rerank import Reranker
 from rag.timing import Stopwatch
 
@@ -222,14 +224,40 @@ def test_an_answer_looks_into_the_best_chunks_alone_and_puts_them_first() -> Non
     assert [sentence.source for sentence in answer.sentences] == [2, 1]
 
 
+def test_each_chunk_that_says_the_same_is_cited() -> None:
+    (sentence,) = generate_answer(QUERY, [ROME, PASTA, f"Note. {ROME}"], max_sentences=1).sentences
+    assert (sentence.text, sentence.sources) == (ROME, (0, 2))
+
+
+def test_a_language_models_answer_cites_the_callers_own_chunks_and_no_others() -> None:
+    chunks: list[Chunk] = [PASTA, {"text": ROME, "page": 3}, MILAN]
+    pieces: list[str] = []
+    with bad.serving() as server:
+        server.behaviour = chatting.writing("Rome is the capital of Italy [1]. So is Milan [7].")
+        llm = LlmSettings(f"{server.url}/v1", "small")
+        answer = generate_answer(QUERY, chunks, llm=llm, on_text=pieces.append)
+    assert (answer.kind, answer.answered) == ("written", True)
+    assert [(one.chunk, one.sources, one.supported) for one in answer.sentences] == [
+        (chunks[1], (1,), True),
+        (None, (), False),
+    ]
+    assert "".join(pieces) == "Rome is the capital of Italy [1]. So is Milan [7]."
+    assert any("not given" in notice for notice in answer.notices)
+
+
+def test_a_language_model_that_fails_is_an_error() -> None:
+    with bad.serving() as server:
+        server.behaviour = bad.replying({"error": {"message": "crashed"}}, 500)
+        with pytest.raises(RemoteError, match="The language model at"):
+            generate_answer(QUERY, [ROME], llm=LlmSettings(server.url, "small"))
+
+
 def test_an_answer_has_at_least_one_sentence_to_hold() -> None:
     with pytest.raises(QueryError, match="max_sentences: expected a whole number, 1 or more; found 0"):
         generate_answer(QUERY, [ROME], max_sentences=0)
 
 
 def test_a_low_logit_tells_that_the_chunks_do_not_answer() -> None:
-    (related,), (unrelated,) = (
-        generate_answer(QUERY, [text], max_sentences=1).sentences for text in (ROME, PASTA)
-    )
-    assert related.order > 0
-    assert unrelated.order < -5
+    related, unrelated = (generate_answer(QUERY, [text], max_sentences=1) for text in (ROME, PASTA))
+    assert (related.answered, unrelated.answered) == (True, False)
+    assert (related.best_logit or 0) > (related.threshold or 0) > (unrelated.best_logit or 0)

@@ -4,7 +4,7 @@ import pytest
 
 from rag.config import DEFAULT_EMBEDDER, DEFAULT_RERANKER
 from rag.language_names import language_name
-from rag.languages import language_notices
+from rag.languages import language_notices, question_notice
 from rag.models.catalog import PRESETS
 from rag.records import ModelInfo
 
@@ -21,7 +21,7 @@ def test_a_document_that_neither_model_reads_is_named_with_its_language_both_mod
     assert notice == (
         f"regolamento.pdf is in Italian; {DEFAULT_EMBEDDER} and {DEFAULT_RERANKER} read English only. "
         f"The preset “{MULTILINGUAL.name}” (Models page) reads it: "
-        f"{MULTILINGUAL.embedder} and {MULTILINGUAL.reranker}."
+        f"{MULTILINGUAL.embedder} and {MULTILINGUAL.reranker}. {MULTILINGUAL.cost}"
     )
 
 
@@ -75,6 +75,51 @@ def test_a_language_that_the_catalogue_does_not_list_is_not_promised() -> None:
     (notice,) = language_notices({"a": "pl"}, ENGLISH)
     assert "a is in Polish" in notice
     assert "is made for many languages: " in notice
+
+
+@pytest.mark.parametrize(
+    ("documents", "said"),
+    [
+        ({}, "The question is in Italian; "),
+        ({"a.pdf": "it"}, "The question is in Italian, and so is a.pdf; "),
+        ({"a": "it", "b": "it"}, "The question is in Italian, and so are the 2 documents found; "),
+        (
+            {"a": "it", "b": "it", "c": "en"},
+            "The question is in Italian, and so are 2 of 3 documents found; ",
+        ),
+        ({"a": "de"}, "The question is in Italian, a is in German; "),
+        ({"a": "en"}, "The question is in Italian; "),
+    ],
+)
+def test_one_notice_speaks_of_a_question_that_is_not_read_and_of_what_it_found(
+    documents: dict[str, str | None], said: str
+) -> None:
+    (notice,) = question_notice("it", ENGLISH, documents)
+    assert notice.startswith(f"{said}{DEFAULT_EMBEDDER} and {DEFAULT_RERANKER} read English only.")
+    assert notice.endswith(f"{MULTILINGUAL.reranker}. {MULTILINGUAL.cost}")
+
+
+def test_of_a_question_that_is_read_only_the_documents_are_told() -> None:
+    documents: dict[str, str | None] = {"a": "it", "b": "en"}
+    expected = language_notices(documents, ENGLISH, found=True)
+    assert question_notice("en", ENGLISH, documents) == question_notice(None, ENGLISH, documents) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "models"),
+    [
+        ("it", BOTH_MULTILINGUAL),
+        ("en", ENGLISH),
+        (None, ENGLISH),
+        ("it", []),
+        ("it", [ModelInfo("x/y", "", "")]),
+    ],
+    ids=["multilingual", "read", "not sure", "no model", "unknown model"],
+)
+def test_a_question_that_is_read_as_far_as_is_known_needs_no_notice(
+    language: str | None, models: list[ModelInfo]
+) -> None:
+    assert question_notice(language, models, {"a": "en"}) == ()
 
 
 @pytest.mark.parametrize(

@@ -346,19 +346,22 @@ def test_a_damaged_index_file_is_made_anew(
     damage: Callable[[bytes], bytes],
 ) -> None:
     library.ingest([text_file(f"{name}.txt", text) for name, text in TEXTS.items()], collection="c")
-    (path,) = (tmp_path / "index").iterdir()
-    path.write_bytes(damage(path.read_bytes()))
-    assert found(again(), boiler) == found(library, boiler)
+    before = found(library, boiler), library.searcher("c").matching("the boiler's chapter", 9)
+    for path in (tmp_path / "index").iterdir():
+        path.write_bytes(damage(path.read_bytes()))
+    anew = again()
+    assert (found(anew, boiler), anew.searcher("c").matching("the boiler's chapter", 9)) == before
 
 
-def test_there_is_one_index_file_a_collection(
+def test_there_is_one_index_file_of_each_kind_a_collection(
     library: Library, again: Callable[[], Library], tmp_path: Path
 ) -> None:
     for opened in (library, again()):
         for text in TEXTS.values():
             add(opened, "a.txt", text, "one")
             add(opened, "a.txt", text, "two")
-    assert len(list((tmp_path / "index").iterdir())) == 2
+    suffixes = sorted(path.suffix for path in (tmp_path / "index").iterdir())
+    assert suffixes == [".bm25", ".bm25", ".faiss", ".faiss"]
 
 
 def test_where_no_index_file_can_be_written_documents_are_added_all_the_same(

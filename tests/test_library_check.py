@@ -124,13 +124,15 @@ def test_many_problems_are_counted(home: Path) -> None:
 
 
 def test_an_index_that_is_missing_or_damaged_is_rebuilt(home: Path) -> None:
-    one, other = sorted((home / "index").iterdir())
-    one.unlink()
-    other.write_bytes(other.read_bytes()[:-5])
+    for kind in ("*.faiss", "*.bm25"):
+        one, other = sorted((home / "index").glob(kind))
+        one.unlink()
+        other.write_bytes(other.read_bytes()[:-5])
     warned = [each.sentence for each in findings(home, "warn", "fail")]
     assert warned == [
-        f"The vector index of collection {name!r} is missing or damaged, and will be rebuilt."
+        f"The {kind} index of collection {name!r} is missing or damaged, and will be rebuilt."
         for name in ("beside", "c")
+        for kind in ("vector", "lexical")
     ]
     with opened(home) as library:
         assert (set(found(library)), set(found(library, "beside"))) == ({"a.md"}, {"b.txt"})

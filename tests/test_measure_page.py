@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from rag.ui.measuring import choice, files, table
 
 PAGE = "rag/ui/pages/measure.py"
 CLOCK = "What strikes every quarter of an hour?"
+ITALIAN = "Per quanto tempo riposa l'impasto del pane?"
 GOOD = {"bread.txt": 3, "boiler.txt": 0, "clocks.txt": 0}
 METRICS = ("nDCG", "MRR@10", "Recall@10")
 
@@ -121,6 +123,29 @@ def test_two_measured_questions_have_an_interval_and_a_chart(shelf: str) -> None
     (chart,) = page.get("bidi_component")
     assert "nDCG@10" in drawn(chart)
     assert "+0.000 to +0.000" in shown(page)
+
+
+def test_questions_in_two_languages_are_measured_in_a_line_each_with_both_orders(shelf: str) -> None:
+    add_questions(shelf, QUESTION, ITALIAN)
+    for query in (QUESTION, ITALIAN):
+        recorded.record(shelf, query)
+        recorded.judge(shelf, GOOD, query)
+    page = measure(shelf)
+    said = shown(page)
+    assert "Candidates found by FAISS (1), FAISS + BM25 (1)." in said
+    assert "Language Questions Retrieved Reranker alone Final order Difference" in said
+    assert re.search(r"English 1 1\.000 1\.000 1\.000 .* Italian 1 \d\.\d{3} ", said)
+    assert page.dataframe[0].value["Language"].to_list() == ["English", "Italian"]
+
+
+def test_an_answer_found_in_another_way_than_now_is_not_measured(shelf: str) -> None:
+    add_questions(shelf, QUESTION)
+    recorded.judge(shelf, GOOD)
+    by_words = service().pipeline.search(QUESTION, collection=shelf, retrieve_k=30, retriever="lexical")
+    service().library.store.runs.add(by_words)
+    page = measure(shelf)
+    assert "found, or ordered, in another way than they are now" in shown(page)
+    assert page.button(key="measure_ask").label == "Ask 1 question"
 
 
 def test_a_judge_can_be_chosen_and_only_their_judgments_count(shelf: str) -> None:

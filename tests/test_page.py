@@ -350,7 +350,7 @@ def reranker_choice(page: AppTest) -> Selectbox:
 
 
 def test_without_a_remote_reranker_there_is_nothing_to_choose(filled: AppTest) -> None:
-    assert [choice.label for choice in filled.selectbox] == ["Collection", "Document to delete"]
+    assert {choice.label for choice in filled.selectbox} == {"Collection", "Document to delete", "Retriever"}
 
 
 def test_a_remote_reranker_is_asked_and_named_with_its_relevances(

@@ -9,18 +9,21 @@ import time
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from files import text_file
 from machine import Machine, make_embedder, make_reranker, relabelled
 
-from rag.config import MAX_RETRIEVE_K, RerankerChoice
+from rag.config import MAX_RETRIEVE_K, OrderChoice, RerankerChoice, RetrieverChoice
 from rag.errors import NotFoundError, QueryError, RemoteError
 from rag.gate import Gate
 from rag.languages import language_notices
 from rag.models.session import OnnxModel
+from rag.outcomes import Ordering
 from rag.pipeline import Pipeline
 from rag.question import MAX_QUERY_CHARS, checked_query
 from rag.records import Hit, ModelInfo, PairScore, RerankedHit, SearchResult, StageTime
@@ -32,6 +35,12 @@ ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "pipeline"
 CHOICES: tuple[RerankerChoice, ...] = ("preferred", "local", "remote", "none")
 STAGES = ["queue", "embed", "search", "tokenize", "score", "sort", "duplicates"]
+HYBRID_STAGES = [
+    *("queue", "embed", "search", "lexical", "phrasing", "fuse"),
+    *("tokenize", "score", "sort", "order", "duplicates"),
+]
+LEXICAL_STAGES = ["queue", "lexical", "tokenize", "score", "sort", "duplicates"]
+ITALIAN_QUESTION = "Per quanti minuti si devono cuocere le orecchiette?"
 TEXTS = {
     "boiler.txt": "The boiler needs a new valve before the winter starts.",
     "museum.txt": "The museum opens at nine and closes at six, except on Mondays.",
@@ -67,9 +76,17 @@ class Ask:
         k: int = 10,
         reranker: RerankerChoice = "preferred",
         document_id: str | None = None,
+        retriever: RetrieverChoice | None = None,
+        order: OrderChoice | None = None,
     ) -> SearchResult:
         return self._service.pipeline.search(
-            query, collection=COLLECTION, retrieve_k=k, reranker=reranker, document_id=document_id
+            query,
+            collection=COLLECTION,
+            retrieve_k=k,
+            reranker=reranker,
+            document_id=document_id,
+            retriever=retriever,
+            order=order,
         )
 
 
@@ -88,6 +105,70 @@ def italian(result: SearchResult) -> tuple[str, ...]:
 
 def names(result: SearchResult) -> list[str]:
     return [hit.passage.document for hit in result.reranked]
+
+
+# What finds the candidates, and their final order
+
+
+def test_a_question_that_the_embedder_reads_is_looked_for_by_vectors(ask: Ask) -> None:
+    result = ask("when does the museum open?")
+    assert (result.retriever, result.language, result.lexical) == ("dense", "en", ())
+    assert result.ordering == Ordering()
+    assert [hit.dense_rank for hit in result.retrieved] == [1, 2, 3, 4, 5]
+
+
+def test_a_question_that_the_embedder_does_not_read_is_looked_for_by_words_too(ask: Ask) -> None:
+    result = ask(ITALIAN_QUESTION)
+    assert (result.retriever, result.language) == ("hybrid", "it")
+    assert [stage.stage for stage in result.stages] == HYBRID_STAGES
+    assert result.notices[0].startswith("Passages were looked for by their words as well")
+    assert result.lexical[0].passage.document == result.retrieved[0].passage.document == "orecchiette.txt"
+
+
+def test_the_final_order_says_its_rule_and_keeps_the_rerankers_own(ask: Ask) -> None:
+    fused, pure = ask(ITALIAN_QUESTION), ask(ITALIAN_QUESTION, order="reranker")
+    assert fused.ordering is not None
+    assert (fused.ordering.rule, pure.ordering) == ("question_language", Ordering())
+    own = sorted(fused.reranked, key=lambda hit: hit.reranker_rank or 0)
+    assert [hit.passage for hit in own] == [hit.passage for hit in pure.reranked]
+    assert [hit.reranker_rank for hit in own] == [hit.rank for hit in pure.reranked]
+    assert [hit.rank for hit in fused.reranked] == [1, 2, 3, 4, 5]
+
+
+def test_every_candidate_of_a_fused_order_is_reranked(ask: Ask) -> None:
+    result = ask(ITALIAN_QUESTION, k=4)
+    assert {hit.retrieved_rank for hit in result.reranked} == {1, 2, 3, 4}
+    assert all(hit.logit is not None for hit in result.reranked)
+
+
+def test_by_words_alone_nothing_is_embedded_and_the_reranker_decides(ask: Ask) -> None:
+    result = ask(ITALIAN_QUESTION, retriever="lexical")
+    assert [stage.stage for stage in result.stages] == LEXICAL_STAGES
+    assert {hit.cosine for hit in result.reranked} == {None}
+    assert result.ordering == Ordering()
+    assert not any("by their words as well" in notice for notice in result.notices)
+
+
+def test_words_that_nobody_has_find_nothing(ask: Ask) -> None:
+    result = ask("xylophone zeppelin", retriever="lexical")
+    assert (result.retrieved, result.reranked, result.lexical) == ((), (), ())
+
+
+def test_what_the_settings_say_holds_where_the_question_says_nothing(ask: Ask, service: Service) -> None:
+    by_words = Pipeline(service.library, service.reranker, retriever="lexical", order="reranker")
+    asked = partial(by_words.search, "the museum", collection=COLLECTION, retrieve_k=5)
+    assert (asked().retriever, asked(retriever="hybrid").retriever) == ("lexical", "hybrid")
+    assert asked(retriever="auto").retriever == "dense"
+
+
+def test_words_that_are_not_in_memory_are_loaded_in_a_stage_of_their_own(service: Service) -> None:
+    service.library.ingest([text_file("a.txt", TEXTS["garanzia.txt"])], collection="cold words")
+    with closing(open_library(service.settings, service.library.embedders)) as again:
+        pipeline = Pipeline(again, service.reranker)
+        ask = partial(pipeline.search, "Quanto dura la garanzia?", collection="cold words", retrieve_k=5)
+        ask(retriever="dense")
+        assert "load" in [stage.stage for stage in ask(retriever="hybrid").stages]
+        assert "load" not in [stage.stage for stage in ask(retriever="hybrid").stages]
 
 
 # Both rankings
@@ -118,7 +199,7 @@ def test_a_result_says_what_was_asked_and_who_answered(ask: Ask, service: Servic
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_even_a_few_candidates_are_reranked(ask: Ask, k: int) -> None:
-    result = ask("la capitale d'Italia", k=k)
+    result = ask("the capital of Italy", k=k)
     assert (len(result.retrieved), len(result.reranked)) == (k, k)
     assert [stage.stage for stage in result.stages] == STAGES
 
@@ -418,7 +499,7 @@ def test_a_question_too_long_for_a_model_says_so(ask: Ask) -> None:
 
 
 def test_a_language_that_the_models_do_not_read_is_told_with_those_that_do(ask: Ask) -> None:
-    (notice,) = ask("Quanto dura la garanzia?").notices
+    (notice,) = ask("How long does the warranty last?").notices
     assert notice.startswith("2 of 5 documents found are in Italian; ")
     assert "The preset “Italian / multilingual” (Models page) reads it" in notice
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import evidence, records
-from rag.evidence import Judgment, Question, Run, RunInfo, Vote
+from rag import evidence, outcomes, records
+from rag.evidence import Judgment, Question, Run, RunInfo, Setup, Vote
+from rag.outcomes import Answer, AnswerSentence, Citation, Ordering
 from rag.records import (
     Chunk,
     Chunking,
@@ -39,6 +40,8 @@ MODEL = ModelInfo("a/model", "ab" * 32, "onnxruntime 1 cpu")
 STAGES = (StageTime("embed", 0.01, 1, cold=True), StageTime("score", 0.5, 30, 900, cached=4))
 RESULT = SearchResult("valve?", "default", (HIT,), (RERANKED,), STAGES, 0.6, MODEL, MODEL, ("Cold.",))
 RUN = RunInfo("r1", "default", "valve?", "2026-01-31T12:00:00+00:00", "7", MODEL, MODEL, 1, 0.6)
+CITATION = Citation("c1", 0, 15)
+SENTENCE = AnswerSentence("Turn the valve.", (CITATION,), 1.5)
 EXAMPLES: list[Any] = [
     Page(1, 0, 25),
     Heading(2, "Care", 0),
@@ -62,6 +65,11 @@ EXAMPLES: list[Any] = [
     RUN,
     Run(RUN, RESULT),
     Vote("valve?", MODEL, MODEL, "both_good", "Ada"),
+    Setup(MODEL, "hybrid", "reranker"),
+    Ordering("question_language", "The question is in Italian.", 60, 1.0, 4.0),
+    CITATION,
+    SENTENCE,
+    Answer("quoted", (SENTENCE,), answered=True, model="a/model", best_logit=1.5, threshold=0.0),
 ]
 
 
@@ -72,7 +80,7 @@ def reranked(logit: float) -> RerankedHit:
 def test_there_is_an_example_of_every_record() -> None:
     classes = {
         value
-        for value in (vars(records) | vars(evidence)).values()
+        for value in (vars(records) | vars(evidence) | vars(outcomes)).values()
         if isinstance(value, type) and is_dataclass(value)
     }
     assert {type(example) for example in EXAMPLES} == classes

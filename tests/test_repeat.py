@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from files import text_file
@@ -12,6 +13,7 @@ from rag.records import SearchResult, StageTime
 from rag.service import Service
 
 COLLECTION = "repeated"
+ITALIAN = "Quale pompa ha bisogno di una valvola nuova prima dell'inverno?"
 STAGES = ["queue", "embed", "search", "tokenize", "score", "sort", "duplicates"]
 
 
@@ -32,6 +34,19 @@ def test_every_repetition_computes_every_score(service: Service, result: SearchR
     score = [stage for run in repeats.runs for stage in run if stage.stage == "score"]
     assert [(stage.items, stage.cached) for stage in score] == [(4, 0)] * 3
     assert all(None not in stage.each for stage in score)
+
+
+def test_a_fused_order_is_repeated_with_its_searches_and_a_pure_one_without_the_fusion(
+    service: Service, result: SearchResult
+) -> None:
+    ask = partial(service.pipeline.search, ITALIAN, collection=COLLECTION, retrieve_k=30)
+    for fused, pure in ((ask(), False), (ask(order="reranker"), True)):
+        repeats = repeat(service.pipeline, fused, times=1, reranker="local")
+        assert [stage.stage for stage in repeats.runs[0]] == [
+            *("queue", "embed", "search", "lexical", "phrasing", "fuse", "tokenize", "score", "sort"),
+            *([] if pure else ["order"]),
+            "duplicates",
+        ]
 
 
 def test_the_spread_of_each_stage_and_of_the_whole_was_measured(

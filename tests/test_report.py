@@ -13,7 +13,7 @@ from toy_library import ingest, opened
 from rag.__main__ import main
 from rag.errors import LibraryError, NotFoundError
 from rag.evaluation.collection import measure
-from rag.evidence import Judgment, Question
+from rag.evidence import Judgment, Question, Setup
 from rag.library import Library
 from rag.machine.summary import this_machine
 from rag.records import ModelInfo
@@ -91,7 +91,7 @@ def test_nothing_in_it_names_another_place(library: Library) -> None:
 
 
 def test_the_measures_are_those_of_the_collection(library: Library) -> None:
-    page, found = build(library, "c"), measure(library, "c", judge=None, reranker=RERANKER)
+    page, found = build(library, "c"), measure(library, "c", judge=None, setup=Setup(RERANKER))
     for value in (found.retrieved.means.ndcg_at_10, found.reranked.means.ndcg_at_10):
         assert f"<td>{value:.4f}</td>" in page
     assert found.reranked.means.ndcg_at_10 < 1
@@ -136,7 +136,7 @@ def test_only_the_judgments_of_one_judge_are_told_where_one_is_named(library: Li
 
 def test_a_report_on_what_was_never_asked_says_what_to_do(library: Library) -> None:
     with pytest.raises(LibraryError, match="Ask its questions first"):
-        build(library, "c", reranker=ModelInfo("toy/other", "0" * 64, "cpu"))
+        build(library, "c", setup=Setup(ModelInfo("toy/other", "0" * 64, "cpu")))
     with pytest.raises(NotFoundError, match="runs of the questions named"):
         build(library, "c", queries=["never asked"])
     with pytest.raises(NotFoundError, match="no collection 'nowhere'"):

@@ -16,7 +16,7 @@ from toy_library import ingest, opened
 from rag.errors import LibraryError, NotFoundError
 from rag.evaluation.collection import measure
 from rag.evaluation.counting import runs_that_count
-from rag.evidence import Judgment, Question
+from rag.evidence import Judgment, Question, Setup
 from rag.library import Library
 from rag.report import exports
 from rag.report.names import question_ids
@@ -56,7 +56,7 @@ def test_ir_measures_takes_the_same_measures_of_the_exported_files(
 ) -> None:
     run = next(iter(library.store.runs.of("c")))
     assert run.reranker
-    found = measure(library, "c", judge=None, reranker=run.reranker, recall_depth=2)
+    found = measure(library, "c", judge=None, setup=Setup(run.reranker), recall_depth=2)
     ours = getattr(found, stage).by_name
     theirs = scored(library, stage)
     assert ours == pytest.approx(theirs, abs=1e-9)
@@ -68,7 +68,7 @@ def test_an_exported_run_ends_where_the_measures_end(library: Library) -> None:
     record(library, QUERIES[1], k=3)
     run = next(iter(library.store.runs.of("c")))
     assert run.reranker
-    _, depth = runs_that_count(library, "c", reranker=run.reranker)
+    _, depth = runs_that_count(library, "c", setup=Setup(run.reranker))
     lines = exports.runs_trec(library, "c", "reranked").splitlines()
     assert depth == 3
     assert [line.split()[3] for line in lines] == ["1", "2", "3"] * 3

@@ -62,6 +62,16 @@ def columns(page: AppTest) -> str:
     return drawn(element)
 
 
+def test_candidates_that_words_have_found_are_said_to_be_so_and_each_side_has_its_own_order(
+    shelf: str,
+) -> None:
+    html = columns(ask(compare(shelf, DEFAULT_RERANKER, "none"), "Per quanto tempo riposa l'impasto?"))
+    by_both = "BAAI/bge-small-en-v1.5 and words, ranks fused"
+    assert f"<h3>Retrieved</h3><p>{by_both}</p>" in html
+    assert f"the retriever&#x27;s order: {by_both}" in html
+    assert html.count("lexical rank") >= 3
+
+
 def test_an_empty_collection_says_that_documents_come_first() -> None:
     page = visit("nothing here").switch_page(PAGE)
     assert "This collection is empty" in shown(run(page))

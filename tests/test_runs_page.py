@@ -15,6 +15,7 @@ from rag.ui.inspection import sections
 from rag.ui.runs import table as runs_table
 
 OTHER = "When does the clock strike?"
+ITALIAN = "Per quanto tempo riposa l'impasto del pane?"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -101,6 +102,18 @@ def test_todays_answer_is_compared_with_that_of_then(shelf: str) -> None:
     page.button(key="ask_today").click()
     said = shown(run(page))
     assert "The reranker is the same. The documents are the same." in said
+    assert "all 3 passages that both rank stand in the same order" in said
+
+
+def test_a_run_that_words_had_a_share_in_says_so_and_is_asked_again_as_it_was(shelf: str) -> None:
+    run_id = recorded.record(shelf, ITALIAN).id
+    assert visit_runs(shelf).dataframe[0].value["Found by"].to_list() == ["FAISS + BM25"]
+    page = visit_runs(shelf, run_id)
+    page.button(key="ask_today").click()
+    said = shown(run(page))
+    assert "and words, ranks fused, ordered by" in said
+    assert "(order fused" in said
+    assert "The final order was made by the same rule both times: fused with" in said
     assert "all 3 passages that both rank stand in the same order" in said
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 UNWANTED = (
     *("torch", "transformers", "optimum", "sentence_transformers", "pandas", "pyarrow"),
     # Files are read in processes of their own.
-    *("pypdfium2", "lxml", "docx", "pptx", "openpyxl", "selectolax", "striprtf", "py3langid", "msoffcrypto"),
+    *("pypdfium2", "lxml", "docx", "pptx", "openpyxl", "selectolax", "striprtf", "msoffcrypto"),
 )
 
 SERVE = """

@@ -28,7 +28,7 @@ def test_a_question_is_put_into_the_address_with_its_collection_and_settings() -
     page.toggle(key=state.IN_ADDRESS).set_value(True)
     page.slider(key=state.TOP_K).set_value(2)
     said = address(run(page))
-    assert said == {"collection": SHELF, "q": QUESTION, "k": "30", "top": "2"}
+    assert said == {"collection": SHELF, "q": QUESTION, "k": "30", "top": "2", "retriever": "auto"}
 
 
 def test_the_address_follows_the_next_question_and_is_empty_once_it_is_not_wanted() -> None:

@@ -6,6 +6,7 @@ from html import unescape
 
 from results import LOCAL, search_result
 
+from rag.outcomes import Ordering
 from rag.records import ModelInfo, SearchResult, StageTime
 from rag.ui.runs.then_and_now import comparison
 
@@ -43,6 +44,22 @@ def test_a_passage_that_has_come_or_gone_has_no_rank_where_it_was_not() -> None:
     fewer, more = search_result((1, 2)), search_result((3, 1, 2))
     assert "– 1 – 5.000" in said(fewer, more)
     assert "1 gone 5.000 –" in said(more, fewer)
+
+
+def test_another_way_to_find_and_to_order_is_told() -> None:
+    then = search_result((1, 2))
+    now = replace(then, retriever="hybrid", ordering=Ordering("question_language", "", 60, 1.0, 4.0))
+    shown = said(then, now)
+    assert "The candidates were found by FAISS, and are by FAISS + BM25 now." in shown
+    assert "The final order was: the reranker's own. It is now: fused with the retriever's" in shown
+    assert "found by FAISS both times" in said(then, then)
+
+
+def test_a_passage_found_by_words_alone_has_their_score() -> None:
+    found = search_result((1, 2), rerank=False)
+    hits = tuple(replace(hit, cosine=None, bm25=7.25 - hit.rank) for hit in found.retrieved)
+    by_words = replace(found, retriever="lexical", retrieved=hits)
+    assert "1 1 6.250 6.250 book" in said(by_words, by_words)
 
 
 def test_changed_documents_are_told() -> None:

@@ -1,12 +1,13 @@
 """Models of a few hundred KB, made here: random weights in the real files of each architecture.
 
-Imports PyTorch, so tests run it as a program: `python tests/tiny_models.py FOLDER` builds every model
-of MODELS, each in a folder of its own. The weights are large, so that scores lie several units apart.
+Imports PyTorch, so tests run it as a program: `python tests/tiny_models.py FOLDER [NAME…]` builds the
+models of MODELS with these names, or every one, each in a folder of its own. The weights are large, so that
+scores lie several units apart.
 """
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ DISTILBERT = Family(DistilBertConfig, tiny_tokenizers.wordpiece_without_types)
 ROBERTA = Family(RobertaConfig, tiny_tokenizers.byte_level, reserved=2)
 XLM_ROBERTA = Family(XLMRobertaConfig, tiny_tokenizers.unigram, reserved=2)
 XLM_ROBERTA_OLD = Family(XLMRobertaConfig, tiny_tokenizers.unigram_in_its_old_form, reserved=2)
+BERT_UNIGRAM = Family(BertConfig, tiny_tokenizers.unigram)
 DEBERTA = Family(DebertaV2Config, tiny_tokenizers.unigram_with_cls)
 MODERNBERT = Family(ModernBertConfig, tiny_tokenizers.byte_level_with_cls)
 
@@ -168,6 +170,8 @@ MODELS: Mapping[str, Callable[[Path], None]] = {
         normalize=False,
         prompts={"query": "query: ", "passage": "passage: "},
     ),
+    # As multilingual-e5-small: its files state no prompts.
+    "without-prompts": lambda folder: embedder(BERT_UNIGRAM, folder, pooling="mean", normalize=True),
     "last": lambda folder: embedder(
         MODERNBERT,
         folder,
@@ -185,12 +189,12 @@ MODELS: Mapping[str, Callable[[Path], None]] = {
 }
 
 
-def build(folder: Path) -> None:
-    """Write every model into a folder of its own below `folder`."""
-    for name, write in MODELS.items():
+def build(folder: Path, names: Iterable[str]) -> None:
+    """Write the models with these names into folders of their own below `folder`."""
+    for name in names:
         torch.manual_seed(7)
         (folder / name).mkdir()
-        write(folder / name)
+        MODELS[name](folder / name)
 
 
 def _config(
@@ -226,4 +230,4 @@ def _edit(path: Path, **changes: Any) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    build(Path(sys.argv[1]), sys.argv[2:] or MODELS)

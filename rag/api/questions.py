@@ -1,4 +1,4 @@
-"""`POST /api/query`: both stages, every time."""
+"""`POST /api/query`: both stages, every time, and an answer where one is asked for."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +9,7 @@ from rag.api.errors import RefusedError
 from rag.api.http import Operation, json_answer
 from rag.api.schemas import QueryAnswer, QueryRequest, search_body
 from rag.config import DEFAULT_COLLECTION, RERANKER_NONE, RERANKER_REMOTE, RerankerChoice, reranker_choice
+from rag.outcomes import AnswerKind
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
@@ -32,11 +33,7 @@ def query(desk: Desk) -> Operation:
 
 def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> QueryAnswer:
     asked = decoded(body, QueryRequest)
-    if asked.answer:
-        message = (
-            "'answer' must be false: a question is answered with passages, not with sentences of its own."
-        )
-        raise RefusedError(422, "invalid", message)
+    kind = _answer_kind(asked.answer, service)
     settings = service.settings
     result = service.pipeline.search(
         asked.query,
@@ -44,10 +41,26 @@ def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> Qu
         retrieve_k=asked.retrieve_k or settings.retrieve_k,
         reranker=_choice(asked.reranker, service),
         document_id=asked.document_id,
+        retriever=asked.retriever,
+        order=asked.order,
         watch=watch,
         pulse=pulse,
     )
+    if kind == "quoted":
+        result = service.answers.quoted(result, pulse=pulse)
+    elif kind == "written":
+        result = service.answers.written(result, pulse=pulse)
     return search_body(result, top_k=asked.top_k or settings.top_k)
+
+
+def _answer_kind(asked: bool | AnswerKind | None, service: Service) -> AnswerKind | None:
+    """Return which kind of answer is asked for, None where none is. Refuses what nobody here can write."""
+    if asked is True:
+        return "written" if service.answers.can_write else "quoted"
+    if asked == "written" and not service.answers.can_write:
+        message = "'answer' must be true, false or \"quoted\": no server writes answers here."
+        raise RefusedError(422, "invalid", message)
+    return asked or None
 
 
 def _choice(name: str | None, service: Service) -> RerankerChoice:

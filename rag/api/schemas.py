@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from rag.api.limits import MAX_ID_CHARS, MAX_MODEL_CHARS
-from rag.config import MAX_RETRIEVE_K
+from rag.config import MAX_RETRIEVE_K, OrderChoice, RetrieverChoice
 from rag.names import MAX_COLLECTION_CHARS
+from rag.outcomes import Answer, AnswerKind, Ordering, Retriever
 from rag.question import MAX_QUERY_CHARS
 from rag.records import DocumentInfo, FileOutcome, Hit, ModelInfo, RerankedHit, SearchResult, StageTime
 
@@ -18,16 +19,20 @@ Query = Annotated[str, Meta(min_length=1, description=f"at most {MAX_QUERY_CHARS
 
 
 class QueryRequest(Struct):
-    """The body of `POST /api/query`; what is left out has the settings' value."""
+    """The body of `POST /api/query`; what is left out has the settings' value.
+
+    `answer` true is a written one where a server writes answers, else a quoted one; left out, there is none.
+    """
 
     query: Query
     collection: Name | None = None
     document_id: Annotated[str, Meta(max_length=MAX_ID_CHARS)] | None = None
     retrieve_k: Depth | None = None
     top_k: Depth | None = None
-    retriever: Literal["dense"] | None = None
+    retriever: RetrieverChoice | None = None
     reranker: Annotated[str, Meta(max_length=MAX_MODEL_CHARS)] | None = None
-    answer: bool | None = None
+    order: OrderChoice | None = None
+    answer: bool | AnswerKind | None = None
 
 
 class Model(Struct):
@@ -50,6 +55,10 @@ class RetrievedBody(Struct):
 
     `duplicate_of` is the rank of the first hit in this list that says the same, null where it is the first;
     `similarity` is then their cosine, 1 where the texts are the same.
+
+    `dense_rank` and `lexical_rank` are its ranks by vectors and by words, null where that search was not
+    made or did not go down to it; `phrasing_rank` is that among the first of both by their wording. `bm25`
+    is the lexical score, `cosine` that of the vectors.
     """
 
     rank: int
@@ -66,15 +75,20 @@ class RetrievedBody(Struct):
     cosine: float | None
     duplicate_of: int | None
     similarity: float | None
+    dense_rank: int | None
+    lexical_rank: int | None
+    phrasing_rank: int | None
+    bm25: float | None
 
 
 class RerankedBody(RetrievedBody):
-    """A hit as the reranker ranked it. `score` is for display, the order is by `logit`.
+    """A hit in the final order. `score` is for display; `reranker_rank` is the rank by `logit` alone.
 
     A remote reranker may tell neither logit nor tokens: then they are null, and `score` is its relevance.
     """
 
     retrieved_rank: int
+    reranker_rank: int
     logit: float | None
     score: float
     tokens: int | None
@@ -84,6 +98,10 @@ class RerankedBody(RetrievedBody):
 class QueryAnswer(Struct):
     """Both rankings: all retrieved hits, the `top_k` reranked.
 
+    `retriever` says what found them, `lexical` what the words alone found, where they were looked for.
+    `language` is the question's (ISO 639-1), null where that is not sure. `ordering` is the rule of the
+    final order, null without reranking; `answer` is null where none was asked for.
+
     `timings_ms` has every stage that ran, stages of one name added up, and `total`; `cached` counts the
     pairs whose score was known.
     """
@@ -92,6 +110,11 @@ class QueryAnswer(Struct):
     collection: str
     retrieved: list[RetrievedBody]
     reranked: list[RerankedBody]
+    retriever: Retriever
+    language: str | None
+    lexical: list[RetrievedBody]
+    ordering: Ordering | None
+    answer: Answer | None
     timings_ms: dict[str, float]
     cold: bool
     cached: int
@@ -183,6 +206,11 @@ def search_body(result: SearchResult, *, top_k: int) -> QueryAnswer:
         collection=result.collection,
         retrieved=[_retrieved(hit) for hit in result.retrieved],
         reranked=[_reranked(hit) for hit in result.reranked[:top_k]],
+        retriever=result.retriever,
+        language=result.language,
+        lexical=[_retrieved(hit) for hit in result.lexical],
+        ordering=result.ordering,
+        answer=result.answer,
         timings_ms=timings_ms(result.stages, result.total_s),
         cold=result.cold,
         cached=result.cached,
@@ -214,6 +242,10 @@ def _retrieved(hit: Hit) -> RetrievedBody:
         cosine=hit.cosine,
         duplicate_of=hit.duplicate_of,
         similarity=hit.similarity,
+        dense_rank=hit.dense_rank,
+        lexical_rank=hit.lexical_rank,
+        phrasing_rank=hit.phrasing_rank,
+        bm25=hit.bm25,
         **asdict(hit.passage),
     )
 
@@ -225,6 +257,11 @@ def _reranked(hit: RerankedHit) -> RerankedBody:
         cosine=hit.cosine,
         duplicate_of=hit.duplicate_of,
         similarity=hit.similarity,
+        dense_rank=hit.dense_rank,
+        lexical_rank=hit.lexical_rank,
+        phrasing_rank=hit.phrasing_rank,
+        bm25=hit.bm25,
+        reranker_rank=hit.reranker_rank or hit.rank,
         logit=hit.logit,
         score=hit.score,
         tokens=hit.tokens,

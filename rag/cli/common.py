@@ -3,8 +3,17 @@
 import argparse
 import json
 from dataclasses import replace
+from typing import get_args
 
-from rag.config import DEFAULT_COLLECTION, MAX_RETRIEVE_K, RERANKER_NONE, RERANKER_REMOTE, Settings
+from rag.config import (
+    DEFAULT_COLLECTION,
+    MAX_RETRIEVE_K,
+    RERANKER_NONE,
+    RERANKER_REMOTE,
+    OrderChoice,
+    RetrieverChoice,
+    Settings,
+)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +28,18 @@ def add_collection(parser: argparse.ArgumentParser) -> None:
 
 def add_stages(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options that choose both stages."""
-    parser.add_argument("--retriever", choices=("dense",), default="dense", help="default: %(default)s")
+    parser.add_argument(
+        "--retriever",
+        choices=get_args(RetrieverChoice),
+        help="find candidates by vectors, by words, or by both (RAG_RETRIEVER, auto: by both where the "
+        "embedder does not read the question's language)",
+    )
     parser.add_argument("--reranker", metavar="ID", help="a model of the catalogue, remote, or none")
+    parser.add_argument(
+        "--order",
+        choices=get_args(OrderChoice),
+        help="the final order: what the rules say, or always the reranker's own (RAG_ORDER, auto)",
+    )
     parser.add_argument(
         "--retrieve-k", type=depth, metavar="N", help="how many candidates to rerank (RAG_RETRIEVE_K, 30)"
     )
@@ -44,6 +63,10 @@ def settings_for(args: argparse.Namespace) -> Settings:
         settings = replace(settings, retrieve_k=args.retrieve_k)
     if getattr(args, "top_k", None):
         settings = replace(settings, top_k=args.top_k)
+    if getattr(args, "retriever", None):
+        settings = replace(settings, retriever=args.retriever)
+    if getattr(args, "order", None):
+        settings = replace(settings, order=args.order)
     return settings
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import cast
 
 from rag.amounts import milliseconds
 from rag.cli import measure
@@ -15,6 +16,7 @@ from rag.errors import QueryError
 from rag.evaluation.evaluate import evaluate, state_name
 from rag.evaluation.summary import EvalOptions, EvalReport, report_json
 from rag.models.load import load
+from rag.outcomes import Retriever
 from rag.scorers import scorer
 
 # What only one of the two takes, by the name that argparse gives it.
@@ -87,7 +89,15 @@ def _refuse(args: argparse.Namespace, names: tuple[str, ...], *, is_folder: bool
 def _run_folder(args: argparse.Namespace, folder: Path, settings: Settings) -> int:
     # Only the command line cuts a run: the environment's depth is meant for retrieving.
     retrieve_k = args.retrieve_k if args.run else settings.retrieve_k
-    options = EvalOptions(retrieve_k, args.chunk, args.run, args.limit)
+    options = EvalOptions(
+        retrieve_k,
+        args.chunk,
+        args.run,
+        args.limit,
+        retriever=_retriever(args),
+        fusion=settings.fusion,
+        order=settings.order,
+    )
     embedder = _embedder(settings) if options.needs_embedder else None
     reranker = None if args.reranker == RERANKER_NONE else scorer(settings, remote=is_remote(args))
     out = args.out or settings.home / "eval" / state_name(
@@ -106,29 +116,62 @@ def _run_folder(args: argparse.Namespace, folder: Path, settings: Settings) -> i
     return 0
 
 
+def _retriever(args: argparse.Namespace) -> Retriever:
+    """Return the retriever that the command line names; the environment's is for questions, not for this."""
+    if args.retriever and args.run:
+        raise QueryError("--run brings the candidates: leave --retriever out.")
+    match args.retriever:
+        case None:
+            return "dense"
+        case "auto":
+            raise QueryError("A folder is measured with a named retriever: dense, lexical or hybrid.")
+        case named:
+            return cast(Retriever, named)
+
+
 def _embedder(settings: Settings) -> Embedder:
     model = load(settings.embedder, "embed", cache=settings.model_cache, threads=settings.threads)
     return Embedder(model)
 
 
 def _lines(report: EvalReport) -> list[str]:
-    columns = [report.retrieved.by_name]
-    heads = ["retrieved"]
-    if report.reranked:
-        columns.append(report.reranked.by_name)
-        heads.append("reranked")
-    lines = [f"{'':12}" + "".join(f"{head:>12}" for head in heads)]
-    for name in columns[0]:
-        lines.append(f"{name:12}" + "".join(f"{column[name]:12.4f}" for column in columns))
+    columns = {
+        "retrieved": report.retrieved,
+        "reranked": report.reranked,
+        "by reranker": report.by_reranker,
+    }
+    means = {head: column.by_name for head, column in columns.items() if column}
+    lines = [f"{'':12}" + "".join(f"{head:>12}" for head in means)]
+    for name in means["retrieved"]:
+        lines.append(f"{name:12}" + "".join(f"{column[name]:12.4f}" for column in means.values()))
     queries, corpus = report.queries, report.corpus
     lines += [
         "",
+        *_how(report),
         f"{queries.measured:,} queries ({queries.resumed:,} of them ranked in an earlier run, "
         f"{queries.left_out:,} without a relevant document left out)",
-        f"{corpus.documents:,} documents, {corpus.passages:,} passages embedded ({corpus.resumed:,} of them "
+        f"{corpus.documents:,} documents, {corpus.passages:,} passages ({corpus.resumed:,} of them embedded "
         f"in an earlier run, {corpus.truncated:,} longer than the embedder's window)",
         f"{queries.pairs:,} pairs reranked, {queries.truncated_pairs:,} longer than the reranker's window",
         *report.notices,
     ]
     lines += [f"{stage.stage:13} {milliseconds(stage.seconds):>13}" for stage in report.stages]
     return [*lines, f"{'this run':13} {milliseconds(report.seconds):>13}"]
+
+
+def _how(report: EvalReport) -> list[str]:
+    """Return what found the candidates, and where any is fused, what the final order is."""
+    found = {
+        "run": "Candidates as the run lists them",
+        "dense": "Candidates found by vectors",
+        "lexical": "Candidates found by words",
+        "hybrid": "Candidates found by vectors and by words, their ranks fused",
+    }
+    lines = [f"{found[report.options.found_by]}."]
+    if report.by_reranker:
+        fused = sum(n for rule, n in report.rules.items() if rule != "reranker")
+        lines.append(
+            f"For {fused:,} of {report.queries.measured:,} queries the order in which candidates were found counts "
+            "beside the reranker's, whose own order is the last column."
+        )
+    return lines

@@ -13,8 +13,10 @@ from rag.errors import InputFileError, LibraryError, NotFoundError, QueryError
 from rag.evaluation.asking import ask_all
 from rag.evaluation.collection import measure, placed, questions
 from rag.evaluation.gate import Baseline, Margins, Verdict, baseline_of, compare, read_baseline, save_baseline
-from rag.evaluation.measures import WHY, CollectionMeasure
-from rag.metrics import has_relevant
+from rag.evaluation.measures import WHY, CollectionMeasure, LanguageMeasure, answered
+from rag.evidence import Setup
+from rag.language_names import language_name
+from rag.metrics import MetricMeans, has_relevant
 from rag.samples import SAMPLE_COLLECTION, bring_judgments
 from rag.service import Service, build
 from rag.store import Store
@@ -102,7 +104,8 @@ def _measured(service: Service, args: argparse.Namespace) -> CollectionMeasure:
             fresh=True,
             progress=lambda done, total: bars.update("questions", done, total),
         )
-    measured = measure(service.library, collection, judge=args.judge, reranker=first.reranker, depth=depth)
+    setup = Setup(first.reranker, service.settings.retriever, service.settings.order)
+    measured = measure(service.library, collection, judge=args.judge, setup=setup, depth=depth)
     if not measured.questions:
         why = next(one.why for one in measured.unmeasured if one.query in queries)
         raise LibraryError(f"Nothing could be measured. {WHY[why]} Try again.")
@@ -129,12 +132,18 @@ def _judged_questions(service: Service, collection: str, judge: str | None) -> l
 
 def _fields(measured: CollectionMeasure, verdict: Verdict | None) -> dict[str, object]:
     """Return what is measured as the fields of `--json`, the means under the names that tables have."""
-    stages = ("retrieved", "reranked", "retrieved_if_good", "reranked_if_good")
     return (
-        asdict(measured)
-        | {stage: getattr(measured, stage).by_name for stage in stages}
+        _by_name(measured, "retrieved", "reranked", "by_reranker", "retrieved_if_good", "reranked_if_good")
+        | {"reranker": asdict(measured.reranker)}
+        | {"languages": [_by_name(one, "retrieved", "reranked", "by_reranker") for one in measured.languages]}
         | {"gate": verdict and asdict(verdict) | {"passed": verdict.passed}}
     )
+
+
+def _by_name(measured: CollectionMeasure | LanguageMeasure, *stages: str) -> dict[str, object]:
+    """Return the fields of a measure, the means of its stages by the names that tables have."""
+    means: dict[str, MetricMeans | None] = {stage: getattr(measured, stage) for stage in stages}
+    return asdict(measured) | {stage: one and one.by_name for stage, one in means.items()}
 
 
 def _lines(measured: CollectionMeasure, verdict: Verdict | None, saved: Path | None) -> list[str]:
@@ -154,12 +163,32 @@ def _table(measured: CollectionMeasure) -> list[str]:
         won = f"{gain.wins.wins:4}{gain.wins.ties:6}{gain.wins.losses:6}"
         numbers = f"{before[gain.name]:10.4f}{after[gain.name]:10.4f}{gain.mean:+9.4f}"
         lines.append(f"{gain.name:12}{numbers}   {near:18} {won}{_p(gain.p):>8}")
+    own = measured.by_reranker
+    alone = [f"nDCG@10 of the reranker's own order: {own.means.ndcg_at_10:.4f}"] if own else []
     good = [means.by_name["nDCG@10"] for means in (measured.retrieved_if_good, measured.reranked_if_good)]
     return [
         *lines,
         f"{'Judged@10':12}{before['Judged@10']:10.4f}{after['Judged@10']:10.4f}",
         f"nDCG@10 if every unjudged candidate were good: {good[0]:.4f} retrieved, {good[1]:.4f} reranked",
+        *alone,
+        *_languages(measured),
     ]
+
+
+def _languages(measured: CollectionMeasure) -> list[str]:
+    """Return nDCG@10 for each language of the questions, nothing where there is but one."""
+    if len(measured.languages) < 2:
+        return []
+    lines = ["", f"{'nDCG@10':12}{'retrieved':>10}{'reranked':>10}{'gain':>9}   questions"]
+    for one in measured.languages:
+        name = "not sure" if one.language is None else language_name(one.language)
+        before, after = one.retrieved.means.ndcg_at_10, one.reranked.means.ndcg_at_10
+        own = one.by_reranker
+        alone = f", {own.means.ndcg_at_10:.4f} by the reranker alone" if own else ""
+        lines.append(
+            f"{name[:11]:12}{before:10.4f}{after:10.4f}{after - before:+9.4f}   {one.reranked.queries}{alone}"
+        )
+    return lines
 
 
 def _p(p: float) -> str:
@@ -170,7 +199,7 @@ def _counts(measured: CollectionMeasure) -> list[str]:
     by = "all judges" if measured.judge is None else repr(measured.judge)
     lines = [
         f"{counted(len(measured.questions), 'question')} with {measured.depth} candidates, reranked by "
-        f"{measured.reranker.id}",
+        f"{measured.reranker.id}. {answered(measured)}",
         f"{counted(measured.judgments, 'judgment')} of {by}: {measured.judgments_elsewhere:,} of them about "
         f'passages that are not here, {measured.cannot_judge:,} "cannot judge"',
     ]

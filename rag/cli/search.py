@@ -1,6 +1,8 @@
-"""`search`: one question, both stages, every time."""
+"""`search`: one question, both stages, every time, and an answer where one is asked for."""
 
 import argparse
+from collections.abc import Iterator
+from typing import get_args
 
 from msgspec import to_builtins
 
@@ -8,11 +10,18 @@ from rag.amounts import milliseconds
 from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
 from rag.config import reranker_choice
-from rag.records import Hit, RerankedHit, SearchResult
-from rag.service import build
+from rag.outcomes import Answer, AnswerKind, Citation, Retriever
+from rag.records import Hit, Passage, RerankedHit, SearchResult
+from rag.service import Service, build
 from rag.wording import place, stage_counts, stage_marks, summary
 
 _TEXT_CHARS = 60
+_BY_WHAT_IS_SET_UP = "either"  # `--answer` alone
+_COLUMNS: dict[Retriever, str] = {
+    "dense": "rank, cosine",
+    "lexical": "rank, BM25",
+    "hybrid": "rank, by vectors, by words, cosine, BM25",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_collection(parser)
     add_stages(parser)
     parser.add_argument("--top-k", type=depth, metavar="N", help="hits to print (RAG_TOP_K, 10)")
+    parser.add_argument(
+        "--answer",
+        nargs="?",
+        const=_BY_WHAT_IS_SET_UP,
+        choices=(*get_args(AnswerKind), _BY_WHAT_IS_SET_UP),
+        help="answer with sentences: quoted from the passages, or written by the server at LLM_BASE_URL; "
+        "alone, written where there is one",
+    )
     add_json(parser)
 
 
@@ -35,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
             retrieve_k=settings.retrieve_k,
             reranker=reranker_choice(args.reranker),
         )
+        result = _answered(service, result, args.answer)
     finally:
         service.close()
     if args.json:
@@ -44,13 +62,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _answered(service: Service, result: SearchResult, kind: str | None) -> SearchResult:
+    if kind is None:
+        return result
+    if kind == "quoted" or (kind == _BY_WHAT_IS_SET_UP and not service.answers.can_write):
+        return service.answers.quoted(result)
+    return service.answers.written(result)
+
+
 def _lines(result: SearchResult, top_k: int) -> list[str]:
-    lines = [summary(result, top_k), *result.notices, "", "Retrieved (rank, cosine)"]
-    lines += [f"{hit.rank:4}  {hit.cosine or 0:7.4f}  {_excerpt(hit)}" for hit in result.retrieved[:top_k]]
+    lines = [summary(result, top_k), *result.notices]
+    if result.answer:
+        lines += ["", *_answer_lines(result.answer, result)]
+    lines += ["", f"Retrieved ({_COLUMNS[result.retriever]})"]
+    lines += [
+        f"{hit.rank:4}  {_found(hit, result.retriever)}  {_excerpt(hit)}" for hit in result.retrieved[:top_k]
+    ]
     if result.reranked:
         by = "logit" if result.reranked[0].logit is not None else "relevance"
         who = result.reranker.id if result.reranker else ""
         lines += ["", f"Reranked by {who} (rank, rank before, {by})"]
+        if result.ordering and result.ordering.because:
+            lines.append(result.ordering.because)
         lines += [
             f"{hit.rank:4}  {hit.retrieved_rank:4}  {hit.order:8.3f}  {_excerpt(hit)}"
             for hit in result.reranked[:top_k]
@@ -60,6 +93,44 @@ def _lines(result: SearchResult, top_k: int) -> list[str]:
         notes = ", ".join(filter(None, [stage_counts(stage), *stage_marks(stage)]))
         lines.append(f"{stage.stage:10} {milliseconds(stage.seconds):>10}  {notes}".rstrip())
     return [*lines, f"{'total':10} {milliseconds(result.total_s):>10}"]
+
+
+def _answer_lines(answer: Answer, result: SearchResult) -> Iterator[str]:
+    """Yield the answer's sentences, each with where it is from."""
+    of = "" if answer.threshold is None or answer.best_logit is None else _against_threshold(answer)
+    if answer.kind == "written":
+        yield f"Answer, written by {answer.model}"
+    elif answer.answered:
+        yield f"Answer, quoted from the documents{of}"
+    else:
+        yield f"The documents do not answer this{of}. The nearest sentences:"
+    passages = {hit.passage.chunk_id: hit.passage for hit in result.retrieved}
+    for sentence in answer.sentences:
+        mark = "" if sentence.supported else "  [not supported]"
+        where = "; ".join(_where(citation, passages) for citation in sentence.citations)
+        yield f"  {' '.join(sentence.text.split())}{mark}" + (f"  ({where})" if where else "")
+    yield from answer.notices
+
+
+def _against_threshold(answer: Answer) -> str:
+    return f" (best logit {answer.best_logit:.2f}, threshold {answer.threshold:.2f})"
+
+
+def _where(citation: Citation, passages: dict[str, Passage]) -> str:
+    passage = passages[citation.chunk_id]
+    return passage.document + (f", {place(passage.kind, passage.page)}" if passage.page is not None else "")
+
+
+def _found(hit: Hit, retriever: Retriever) -> str:
+    """Return what the retriever says of a hit, in the columns of its head."""
+    cosine, bm25 = f"{hit.cosine or 0:7.4f}", f"{hit.bm25 or 0:7.3f}"
+    match retriever:
+        case "dense":
+            return cosine
+        case "lexical":
+            return bm25
+        case "hybrid":
+            return f"{hit.dense_rank or '–':>4}  {hit.lexical_rank or '–':>4}  {cosine}  {bm25}"
 
 
 def _excerpt(hit: Hit | RerankedHit) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rag.config import RerankerChoice
+from rag.config import OrderChoice, RerankerChoice, RetrieverChoice
 from rag.errors import BusyError, QueryError
 from rag.evaluation.counting import questions, runs_that_count
-from rag.evidence import RunInfo
+from rag.evidence import RunInfo, Setup
 from rag.library import Library
 from rag.pipeline import Pipeline
-from rag.records import ModelInfo, SearchResult
+from rag.records import SearchResult
 
 Progress = Callable[[int, int], None]  # how many questions are done, of how many
 
@@ -31,7 +31,7 @@ class Asked:
 
 
 def to_ask(
-    library: Library, collection: str, *, reranker: ModelInfo, depth: int, anew: bool = False
+    library: Library, collection: str, *, setup: Setup, depth: int, anew: bool = False
 ) -> tuple[str, ...]:
     """Return the questions of the collection of which no recorded run counts any more, in their order.
 
@@ -40,7 +40,7 @@ def to_ask(
     """
     if anew:
         return tuple(question.text for question in questions(library, collection))
-    runs, _ = runs_that_count(library, collection, reranker=reranker, depth=depth)
+    runs, _ = runs_that_count(library, collection, setup=setup, depth=depth)
     asked = (question.text for question in questions(library, collection))
     return tuple(query for query in asked if not isinstance(runs.get(query), RunInfo))
 
@@ -53,6 +53,8 @@ def ask_all(
     *,
     depth: int,
     reranker: RerankerChoice = "preferred",
+    retriever: RetrieverChoice | None = None,
+    order: OrderChoice | None = None,
     fresh: bool = False,
     progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -60,10 +62,19 @@ def ask_all(
     """Ask `queries` and record each run as it is answered; return how it went.
 
     Each has a turn of its own at the pipeline's gate, so that others ask meanwhile; where the queue is
-    full, it waits. With `fresh`, every score is computed anew. Once `cancelled`, what is recorded stays.
-    Raises what `Pipeline.search` raises, but for a question that cannot be asked: it is `refused`.
+    full, it waits. `retriever` and `order` are as in `Pipeline.search`. With `fresh`, every score is
+    computed anew. Once `cancelled`, what is recorded stays. Raises what `Pipeline.search` raises, but for a
+    question that cannot be asked: it is `refused`.
     """
-    ask = partial(pipeline.search, collection=collection, retrieve_k=depth, reranker=reranker, fresh=fresh)
+    ask = partial(
+        pipeline.search,
+        collection=collection,
+        retrieve_k=depth,
+        reranker=reranker,
+        retriever=retriever,
+        order=order,
+        fresh=fresh,
+    )
     recorded, refused = 0, list[tuple[str, str]]()
     for done, query in enumerate(queries):
         progress(done, len(queries))
@@ -77,7 +88,7 @@ def ask_all(
         if result is None:
             break
         # Under the name that its judgments have, whatever was cleaned away before it was asked.
-        library.store.runs.add(replace(result, query=query), revision=revision)
+        library.store.runs.add(replace(result, query=query), revision=revision, asked_for=depth)
         recorded += 1
     progress(recorded + len(refused), len(queries))
     return Asked(recorded, len(queries), tuple(refused))

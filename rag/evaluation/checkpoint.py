@@ -1,8 +1,9 @@
 """Keep what an evaluation has finished on disk, in a form that a kill at any moment cannot spoil.
 
 Two files are only ever appended to: the vectors of the embedded passages, and a line of JSON for each
-finished query. What a kill left half written at their ends is dropped and worked out again. A third,
-written first, names the inputs that the work belongs to.
+finished query. What a kill left half written at their ends is dropped and worked out again. The index of the
+passages' words is written whole or not at all, and one more file, written first, names the inputs that the
+work belongs to.
 """
 
 import json
@@ -17,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import InputFileError
+from rag.outcomes import OrderRule
 from rag.trec import Ranked, write_whole
 
 _FINGERPRINT = "inputs.json"
 _VECTORS = "vectors.rows"
 _QUERIES = "queries.jsonl"
+_WORDS = "words.bm25"
 _BLOCK_ROWS = 4096
+_RANKINGS = ("retrieved", "reranked", "by_reranker")  # of a finished query
 
 
 def claim(folder: Path, inputs: Mapping[str, str]) -> None:
@@ -39,7 +43,7 @@ def claim(folder: Path, inputs: Mapping[str, str]) -> None:
                 raise _damaged(path)
             _refuse_others(folder, stored, inputs)
             return
-        for left_over in (_VECTORS, _QUERIES):
+        for left_over in (_VECTORS, _QUERIES, _WORDS):
             (folder / left_over).unlink(missing_ok=True)
         write_whole(path, json.dumps(dict(inputs), indent=2) + "\n")
     except OSError as exc:
@@ -100,15 +104,31 @@ class VectorRows:
         return np.memmap(self._path, dtype=self._row, mode="r", shape=(rows,))
 
 
+def words_file(folder: Path) -> Path:
+    """Return where the index of the passages' words is kept."""
+    return folder / _WORDS
+
+
 @dataclass(frozen=True, slots=True)
 class FinishedQuery:
-    """Both rankings of one query; of its `pairs`, the reranker read `truncated_pairs` only in part."""
+    """Both rankings of one query; of its `pairs`, the reranker read `truncated_pairs` only in part.
+
+    `reranked` is the final order, which came about by `rule`. Where that is not the reranker's own,
+    `by_reranker` is.
+    """
 
     query_id: str
     retrieved: tuple[Ranked, ...]
     reranked: tuple[Ranked, ...]
     pairs: int
     truncated_pairs: int
+    rule: OrderRule = "reranker"
+    by_reranker: tuple[Ranked, ...] = ()
+
+    @property
+    def by_reranker_alone(self) -> tuple[Ranked, ...]:
+        """The reranker's own order, whatever the final one is."""
+        return self.reranked if self.rule == "reranker" else self.by_reranker
 
 
 class QueryLines:
@@ -124,12 +144,15 @@ class QueryLines:
 
     def append(self, query: FinishedQuery) -> None:
         """Keep `query`."""
+        rankings = {
+            name: [[one.document_id, one.score] for one in getattr(query, name)] for name in _RANKINGS
+        }
         line = {
             "query_id": query.query_id,
-            "retrieved": [[ranked.document_id, ranked.score] for ranked in query.retrieved],
-            "reranked": [[ranked.document_id, ranked.score] for ranked in query.reranked],
+            **rankings,
             "pairs": query.pairs,
             "truncated_pairs": query.truncated_pairs,
+            "rule": query.rule,
         }
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(line) + "\n")
@@ -138,7 +161,7 @@ class QueryLines:
     def _read(self, line: bytes) -> FinishedQuery:
         try:
             fields: dict[str, Any] = json.loads(line)
-            for ranking in ("retrieved", "reranked"):
+            for ranking in _RANKINGS:
                 fields[ranking] = tuple(Ranked(*pair) for pair in fields[ranking])
             return FinishedQuery(**fields)
         except (ValueError, TypeError, KeyError) as exc:

@@ -1,4 +1,4 @@
-"""Measure both stages over a BEIR folder: how well the retriever ranks, and what the reranker makes of it.
+"""Measure both stages over a BEIR folder: how well the retriever ranks, and what becomes of it.
 
 A document is one passage, title then text, of which each model reads what its window takes. In chunks, a
 document counts at its best chunk: the retriever's list is deepened until it names as many documents as
@@ -7,8 +7,9 @@ the depth asks for, and all its chunks down to there are reranked.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 
@@ -16,50 +17,19 @@ from rag import __version__
 from rag.beir import BeirFolder, beir_files, read_beir
 from rag.embed import Embedder
 from rag.errors import InputFileError
-from rag.evaluation.candidates import (
-    CandidateSource,
-    FromRun,
-    PassagesOf,
-    VectorSearch,
-    best_of_documents,
-    chunked_passages,
-    whole_passages,
-)
-from rag.evaluation.checkpoint import FinishedQuery, QueryLines, VectorRows, claim
-from rag.evaluation.summary import CorpusCounts, EvalOptions, EvalReport, QueryCounts, report_json, sum_stages
-from rag.index import VectorIndex
+from rag.evaluation.candidates import CandidateSource, best_of_documents
+from rag.evaluation.checkpoint import FinishedQuery, QueryLines, claim
+from rag.evaluation.sources import FirstStage, Job, Progress, first_stage
+from rag.evaluation.summary import EvalOptions, EvalReport, QueryCounts, report_json, sum_stages
 from rag.metrics import RELEVANT, MetricMeans, has_relevant, mean_metrics
-from rag.records import Passage
+from rag.order import in_final_order, rule_for
+from rag.outcomes import Ordering
+from rag.question_language import question_language
+from rag.records import RerankedHit
 from rag.rerank import Scorer
+from rag.terms import VERSION
 from rag.timing import Stopwatch
-from rag.trec import Ranked, Run, read_run, write_run, write_whole
-
-Progress = Callable[[str, int, int], None]
-
-_EMBED_BLOCK = 128  # passages, the most that a kill costs
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What one evaluation works with."""
-
-    data: BeirFolder
-    queries: Mapping[str, str]
-    options: EvalOptions
-    embedder: Embedder | None
-    reranker: Scorer | None
-    state: Path
-    clock: Stopwatch
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class _FirstStage:
-    """Where candidates come from; `left_out` of them lie below the depth asked for."""
-
-    source: CandidateSource
-    corpus: CorpusCounts
-    left_out: int = 0
+from rag.trec import Ranked, Run, write_run, write_whole
 
 
 def evaluate(
@@ -74,11 +44,12 @@ def evaluate(
     """Return what both stages make of the BEIR data set in `folder`.
 
     `embedder` may be None where `options.needs_embedder` is false; without `reranker`, only the first stage
-    is measured. `progress` hears, for "passages" and then "queries", how many of how many are done.
+    is measured. `progress` hears, for "passages", "words" and then "queries", how many of how many are done.
 
     `out` gets `retrieved.trec`, `reranked.trec` and `metrics.json`, and in `state` whatever is finished:
-    called again after a kill, this goes on from there. Raises InputFileError where a file is not in the
-    expected form, or where `out` holds the state of other inputs.
+    called again after a kill, this goes on from there. Where the final order is not the reranker's own,
+    that is in `by_reranker.trec`. Raises InputFileError where a file is not in the expected form, or
+    where `out` holds the state of other inputs.
     """
     clock = Stopwatch()
     embedder = embedder if options.needs_embedder else None
@@ -86,8 +57,8 @@ def evaluate(
     queries = _measured_queries(folder, data, options.limit)
     state = out / "state"
     claim(state, _inputs(folder, options, embedder, reranker))
-    job = _Job(data, queries, options, embedder, reranker, state, clock, progress)
-    first = _from_run(job, options.run) if options.run else _from_vectors(job)
+    job = Job(data, queries, options, embedder, reranker, state, clock, progress)
+    first = first_stage(job)
     finished, resumed = _rank_queries(job, first.source)
     report = _report(job, first, finished, resumed)
     _write_results(out, report, finished)
@@ -119,11 +90,23 @@ def _inputs(
         "corpus": _sha256(corpus),
         "queries": _sha256(queries),
         "embedder": _model(embedder if options.needs_embedder else None),
+        "retriever": _retriever(options),
         "reranker": _model(reranker),
         "run": _sha256(options.run) if options.run else "none",
         "retrieve_k": str(options.depth or "the whole run"),
         "chunk": "yes" if options.chunk else "no",
+        "order": options.order,
     }
+
+
+def _retriever(options: EvalOptions) -> str:
+    match options.found_by:
+        case "lexical":
+            return f"lexical, {VERSION}"
+        case "hybrid":
+            return f"hybrid, {VERSION}, fused by {astuple(options.fusion)}"
+        case other:
+            return other
 
 
 def _model(stage: Embedder | Scorer | None) -> str:
@@ -146,56 +129,7 @@ def _measured_queries(folder: Path, data: BeirFolder, limit: int | None) -> dict
     return measured
 
 
-def _from_run(job: _Job, path: Path) -> _FirstStage:
-    listed = {name: documents for name, documents in read_run(path).items() if name in job.queries}
-    run = {name: documents[: job.options.depth] for name, documents in listed.items()}
-    for name, documents in run.items():
-        for one in documents:
-            if one.document_id not in job.data.corpus:
-                message = f"ranks document {one.document_id!r} for query {name!r}, but the corpus lacks it."
-                raise InputFileError(path, message)
-    left_out = sum(len(documents) - len(run[name]) for name, documents in listed.items())
-    return _FirstStage(FromRun(run, _passages_of(job)), CorpusCounts(len(job.data.corpus)), left_out)
-
-
-def _from_vectors(job: _Job) -> _FirstStage:
-    depth = job.options.depth
-    if job.embedder is None or depth is None:
-        raise ValueError("retrieving needs an embedder and a depth")
-    passages_of = _passages_of(job)
-    passages = [passage for document_id in job.data.corpus for passage in passages_of(document_id)]
-    rows = VectorRows(job.state, job.embedder.dim)
-    resumed = len(rows)
-    _embed(job, job.embedder, passages, rows)
-    index = VectorIndex(job.embedder.dim)
-    for numbers, vectors in rows.blocks():
-        index.add(numbers, vectors)
-    source = VectorSearch(job.embedder, index, passages, depth=depth)
-    corpus = CorpusCounts(len(job.data.corpus), len(passages), resumed, rows.truncated())
-    return _FirstStage(source, corpus)
-
-
-def _passages_of(job: _Job) -> PassagesOf:
-    if not job.options.chunk:
-        return whole_passages(job.data.corpus)
-    if job.embedder is None:
-        raise ValueError("chunking needs an embedder, for its tokenizer")
-    return chunked_passages(job.data.corpus, job.embedder.offsets, room=job.embedder.passage_room)
-
-
-def _embed(job: _Job, embedder: Embedder, passages: Sequence[Passage], rows: VectorRows) -> None:
-    job.progress("passages", len(rows), len(passages))
-    for start in range(len(rows), len(passages), _EMBED_BLOCK):
-        texts = [passage.text for passage in passages[start : start + _EMBED_BLOCK]]
-        with job.clock.stage("embed_corpus") as counts:
-            counts.cold = not embedder.used
-            embedded = embedder.embed_passages(texts)
-            counts.items, counts.tokens = len(texts), int(embedded.tokens_read.sum())
-        rows.append(embedded.vectors, embedded.tokens - embedded.tokens_read)
-        job.progress("passages", len(rows), len(passages))
-
-
-def _rank_queries(job: _Job, source: CandidateSource) -> tuple[list[FinishedQuery], int]:
+def _rank_queries(job: Job, source: CandidateSource) -> tuple[list[FinishedQuery], int]:
     """Return the rankings of the queries, in their order, and how many an earlier run had finished."""
     lines = QueryLines(job.state)
     waiting = [name for name in job.queries if name not in lines.finished]
@@ -207,22 +141,45 @@ def _rank_queries(job: _Job, source: CandidateSource) -> tuple[list[FinishedQuer
     return [lines.finished[name] for name in job.queries], resumed
 
 
-def _rank_query(job: _Job, source: CandidateSource, query_id: str) -> FinishedQuery:
+def _rank_query(job: Job, source: CandidateSource, query_id: str) -> FinishedQuery:
     query = job.queries[query_id]
     candidates = source.find(query_id, query, watch=job.clock)
     if job.reranker is None:
         return FinishedQuery(query_id, candidates.documents, (), pairs=0, truncated_pairs=0)
     hits = job.reranker.rerank(query, candidates.hits, watch=job.clock)
+    ordering = rule_for(
+        question_language(query),
+        [hit.passage for hit in hits],
+        job.reranker.info,
+        retriever="dense" if job.options.run else job.options.retriever,
+        choice=job.options.order,
+    )
+    fused = ordering.rule != "reranker"
     return FinishedQuery(
         query_id,
         retrieved=candidates.documents,
-        reranked=best_of_documents(Ranked(hit.passage.document_id, hit.order) for hit in hits),
+        reranked=_in_final_order(job, hits, ordering) if fused else _by_reranker(hits),
         pairs=len(hits),
         truncated_pairs=sum(hit.is_cut for hit in hits),
+        rule=ordering.rule,
+        by_reranker=_by_reranker(hits) if fused else (),
     )
 
 
-def _report(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery], resumed: int) -> EvalReport:
+def _by_reranker(hits: Sequence[RerankedHit]) -> tuple[Ranked, ...]:
+    return best_of_documents(Ranked(hit.passage.document_id, hit.order) for hit in hits)
+
+
+def _in_final_order(job: Job, hits: Sequence[RerankedHit], ordering: Ordering) -> tuple[Ranked, ...]:
+    with job.clock.stage("order") as counts:
+        final = in_final_order(hits, ordering)
+        counts.items = len(final)
+    # A fused order has no score of its own: each of its places has one.
+    return best_of_documents(Ranked(hit.passage.document_id, 1 / hit.rank) for hit in final)
+
+
+def _report(job: Job, first: FirstStage, finished: Sequence[FinishedQuery], resumed: int) -> EvalReport:
+    rules = Counter(query.rule for query in finished) if job.reranker else {}
     unjudged = sum(not has_relevant(job.data.qrels.get(name, {})) for name in job.data.queries)
     return EvalReport(
         retrieved=_means(job, {query.query_id: query.retrieved for query in finished}),
@@ -243,17 +200,21 @@ def _report(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery], re
         reranker=job.reranker.info if job.reranker else None,
         options=job.options,
         notices=_notices(job, first, finished),
+        rules=dict(rules),
+        by_reranker=_means(job, {query.query_id: query.by_reranker_alone for query in finished})
+        if any(rule != "reranker" for rule in rules)
+        else None,
     )
 
 
-def _means(job: _Job, run: Run) -> MetricMeans:
+def _means(job: Job, run: Run) -> MetricMeans:
     rankings = {name: [ranked.document_id for ranked in documents] for name, documents in run.items()}
     qrels = {name: job.data.qrels[name] for name in run}
     depth = job.options.depth or max(map(len, run.values()))
     return mean_metrics(rankings, qrels, recall_depth=depth)
 
 
-def _notices(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery]) -> tuple[str, ...]:
+def _notices(job: Job, first: FirstStage, finished: Sequence[FinishedQuery]) -> tuple[str, ...]:
     data = job.data
     relevant = (
         document
@@ -273,14 +234,14 @@ def _notices(job: _Job, first: _FirstStage, finished: Sequence[FinishedQuery]) -
         ),
         f"Documents of the run below rank {job.options.depth}, left out": first.left_out,
         "Questions longer than the embedder's window, cut": _cut_questions(
-            job, None if job.options.run else job.embedder
+            job, job.embedder if job.options.found_by in ("dense", "hybrid") else None
         ),
         "Questions longer than the reranker's window, cut": _cut_questions(job, job.reranker),
     }
     return tuple(f"{what}: {count}." for what, count in counted.items() if count)
 
 
-def _cut_questions(job: _Job, reader: Embedder | Scorer | None) -> int:
+def _cut_questions(job: Job, reader: Embedder | Scorer | None) -> int:
     # Counted over all questions, so that those of an earlier run are among them.
     return sum(reader.query_tokens_unread(text) > 0 for text in job.queries.values()) if reader else 0
 
@@ -293,4 +254,7 @@ def _write_results(out: Path, report: EvalReport, finished: Sequence[FinishedQue
         write_run(
             out / "reranked.trec", {query.query_id: query.reranked for query in finished}, tag="reranked"
         )
+    if report.by_reranker:
+        alone = {query.query_id: query.by_reranker_alone for query in finished}
+        write_run(out / "by_reranker.trec", alone, tag="by_reranker")
     write_whole(out / "metrics.json", report_json(report) + "\n")

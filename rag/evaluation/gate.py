@@ -11,6 +11,7 @@ import msgspec
 
 from rag import __version__
 from rag.amounts import counted, milliseconds
+from rag.config import OrderChoice, RetrieverChoice
 from rag.errors import InputFileError, QueryError
 from rag.evaluation.measures import CollectionMeasure
 from rag.records import ModelInfo
@@ -25,7 +26,8 @@ class Baseline:
 
     `ndcg_at_10` is the reranked order's, by question. `p95_s` is over the answers whose scores were all
     computed, `timed` of them; None where there were none. `threads` is what the models ran with,
-    `judgments` how many there were.
+    `judgments` how many there were. `retriever` and `order` are the choices by which it was answered; a
+    baseline that names none is of a time when there was one of each.
     """
 
     collection: str
@@ -37,6 +39,8 @@ class Baseline:
     timed: int
     threads: int
     judgments: int
+    retriever: RetrieverChoice = "dense"
+    order: OrderChoice = "reranker"
     program: str = f"RerankLens {__version__}"
     saved_at: str = ""
     format: Literal["reranklens-baseline-1"] = "reranklens-baseline-1"
@@ -86,6 +90,8 @@ def baseline_of(measured: CollectionMeasure, *, threads: int) -> Baseline:
         timed=measured.latency.n if measured.latency else 0,
         threads=threads,
         judgments=measured.judgments,
+        retriever=measured.setup.retriever,
+        order=measured.setup.order,
         saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -165,6 +171,8 @@ def _notes(baseline: Baseline, now: Baseline, both: list[str]) -> Iterator[str]:
     for what, was, is_now in (
         ("collection", baseline.collection, now.collection),
         ("reranker", _model(baseline.reranker), _model(now.reranker)),
+        ("retriever", baseline.retriever, now.retriever),
+        ("rule of the final order", baseline.order, now.order),
         ("number of candidates", baseline.depth, now.depth),
         ("number of threads", baseline.threads, now.threads),
         ("number of judgments", baseline.judgments, now.judgments),

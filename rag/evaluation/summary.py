@@ -1,12 +1,13 @@
 """What an evaluation is asked for, what it reports, and the report as JSON."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from rag.config import Settings
+from rag.config import DEFAULT_FUSION, Fusion, OrderChoice, Settings
 from rag.metrics import MetricMeans
+from rag.outcomes import OrderRule, Retriever
 from rag.records import ModelInfo, StageTime
 
 
@@ -14,13 +15,17 @@ from rag.records import ModelInfo, StageTime
 class EvalOptions:
     """What is measured. `run` names a TREC run to rerank instead of retrieving; `limit` counts queries.
 
-    `retrieve_k` None leaves a run whole, and without a run stands for the default of the settings.
+    `retrieve_k` None leaves a run whole, and without a run stands for the default of the settings. An
+    experiment names its stages: by itself, candidates are found by vectors alone.
     """
 
     retrieve_k: int | None = None
     chunk: bool = False
     run: Path | None = None
     limit: int | None = None
+    retriever: Retriever = "dense"
+    fusion: Fusion = DEFAULT_FUSION
+    order: OrderChoice = "auto"
 
     @property
     def depth(self) -> int | None:
@@ -32,14 +37,20 @@ class EvalOptions:
     @property
     def needs_embedder(self) -> bool:
         """Whether anything is embedded, or split by the embedder's tokens."""
-        return self.chunk or self.run is None
+        return self.chunk or (self.run is None and self.retriever != "lexical")
+
+    @property
+    def found_by(self) -> str:
+        """What finds the candidates, in a word: the retriever, or "run" where a run lists them."""
+        return "run" if self.run else self.retriever
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusCounts:
     """The corpus as it was searched: `truncated` passages did not fit into the embedder's window.
 
-    `resumed` passages had been embedded by an earlier run. A run file makes all three counts 0.
+    `resumed` passages had been embedded by an earlier run. Both are 0 where nothing is embedded, and with a
+    run file there are no passages either.
     """
 
     documents: int
@@ -67,9 +78,10 @@ class QueryCounts:
 class EvalReport:
     """What an evaluation found.
 
-    `reranked` is None without a reranker. `stages` sum up the work of this run alone, in the order of
-    first use, and `seconds` is its whole duration: what an earlier run did is in neither. `notices` are
-    sentences on what the reader must know of the data.
+    `reranked` is None without a reranker; it is the final order. `rules` counts the queries by the rule of
+    theirs, and where any is not the reranker's own order, `by_reranker` is that. `stages` sum up the work
+    of this run alone, in the order of first use, and `seconds` is its whole duration: what an earlier run
+    did is in neither. `notices` are sentences on what the reader must know of the data.
     """
 
     retrieved: MetricMeans
@@ -82,6 +94,8 @@ class EvalReport:
     reranker: ModelInfo | None
     options: EvalOptions
     notices: tuple[str, ...]
+    rules: Mapping[OrderRule, int] = field(default_factory=dict)
+    by_reranker: MetricMeans | None = None
 
 
 def report_json(report: EvalReport) -> str:
@@ -89,6 +103,8 @@ def report_json(report: EvalReport) -> str:
     fields = asdict(report) | {
         "retrieved": report.retrieved.by_name,
         "reranked": report.reranked and report.reranked.by_name,
+        "by_reranker": report.by_reranker and report.by_reranker.by_name,
+        "retriever": report.options.found_by,
         "options": asdict(report.options)
         | {"retrieve_k": report.options.depth, "run": report.options.run and str(report.options.run)},
     }

@@ -2,14 +2,18 @@
 
 It can be told exactly because a score depends on its pair alone: the first d candidates, ordered by the
 scores they have, are what reranking d candidates would have given. (A remote reranker may not promise it.)
+Where ranks were fused, the sums of the first d are made anew, by the rule of the whole answer.
 """
 
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import accumulate
 
+from rag.fusion import fused_score
 from rag.metrics import RELEVANT, Grades, has_relevant, ndcg
+from rag.outcomes import Ordering
 from rag.records import Passage, RerankedHit, SearchResult
 
 KNEE_MARGIN = 0.01
@@ -74,7 +78,7 @@ def depth_curve(result: SearchResult, grades: Grades) -> DepthCurve:
     """Return what each smaller depth of reranking would have taken and given for this answer.
 
     `grades` are by chunk id; without a relevant one no nDCG and no knee is claimed. nDCG@10 at depth d is
-    that of the first d retrieved passages in the reranker's order, over the best order of all that were
+    that of the first d retrieved passages in their final order, over the best order of all that were
     judged: the same ideal at every depth.
 
     Seconds at depth d are the measured ones of the first d pairs, scaled so that all pairs together give
@@ -85,7 +89,11 @@ def depth_curve(result: SearchResult, grades: Grades) -> DepthCurve:
     not be the best depth: where reranking more made things worse, an earlier one is better.
     """
     arrivals = sorted(result.reranked, key=lambda hit: hit.retrieved_rank)
-    quality = _quality(arrivals, grades) if has_relevant(grades) else [None] * len(arrivals)
+    quality = (
+        _quality(arrivals, grades, result.ordering or Ordering())
+        if has_relevant(grades)
+        else [None] * len(arrivals)
+    )
     points = tuple(
         DepthPoint(hit.retrieved_rank, seconds, ndcg_there)
         for hit, seconds, ndcg_there in zip(arrivals, _seconds(result), quality, strict=True)
@@ -106,15 +114,29 @@ def kept_by(result: SearchResult, grades: Grades, k: int = 10) -> Missed:
     return Missed(k, good, max((one.retrieved_rank for one in good), default=None), relevant - len(good))
 
 
-def _quality(arrivals: Sequence[RerankedHit], grades: Grades) -> list[float | None]:
-    """Return nDCG@10 at each depth: of what has arrived so far, in the reranker's order."""
-    top: list[tuple[int, str]] = []
+def _quality(arrivals: Sequence[RerankedHit], grades: Grades, ordering: Ordering) -> list[float | None]:
+    """Return nDCG@10 at each depth: of what has arrived so far, in its final order."""
+    by_reranker: list[tuple[int, int]] = []  # ranks, the reranker's and the retriever's
     values: list[float | None] = []
     for hit in arrivals:
-        insort(top, (hit.rank, hit.passage.chunk_id))
-        del top[_TOP:]
-        values.append(ndcg([chunk_id for _, chunk_id in top], grades, _TOP))
+        insort(by_reranker, (hit.reranker_rank or hit.rank, hit.retrieved_rank))
+        so_far = [arrivals[retrieved_rank - 1] for _, retrieved_rank in by_reranker]
+        top = [one.passage.chunk_id for one in _first(so_far, ordering)]
+        values.append(ndcg(top, grades, _TOP))
     return values
+
+
+def _first(hits: Sequence[RerankedHit], ordering: Ordering) -> Sequence[RerankedHit]:
+    """Return the first of `hits`, which are in the reranker's own order, in the final one."""
+    if ordering.rule == "reranker":
+        return hits[:_TOP]
+    # As `in_final_order`, for the first alone: it is done for each of up to a thousand depths.
+    by_reranker, retrieved = ordering.reranker_weight, ordering.retrieved_weight
+    sums = [
+        fused_score(((by_reranker, rank), (retrieved, hit.retrieved_rank)), ordering.constant)
+        for rank, hit in enumerate(hits, 1)
+    ]
+    return [hits[at] for at in nsmallest(_TOP, range(len(hits)), key=lambda at: (-sums[at], at))]
 
 
 def _seconds(result: SearchResult) -> list[float | None]:

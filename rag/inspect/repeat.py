@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.config import RerankerChoice
+from rag.config import OrderChoice, RerankerChoice
 from rag.errors import QueryError
 from rag.pipeline import Pipeline
 from rag.records import SearchResult, StageTime
@@ -79,6 +79,8 @@ def repeat(
             collection=result.collection,
             retrieve_k=max(1, len(result.retrieved)),
             reranker=reranker,
+            retriever=result.retriever,
+            order=order_of(result),
             scorer=scorer,
             document_id=document_id,
             fresh=True,
@@ -89,6 +91,11 @@ def repeat(
         runs.append(together(again.stages))
         totals.append(again.total_s)
     return Repeats(tuple(runs), tuple(totals))
+
+
+def order_of(result: SearchResult) -> OrderChoice:
+    """Return what is to be asked for, that the same question's hits be ordered as those of `result` were."""
+    return "reranker" if result.ordering is None or result.ordering.rule == "reranker" else "auto"
 
 
 def spread(stage: str, seconds: Sequence[float]) -> Spread:

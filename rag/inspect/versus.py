@@ -39,8 +39,8 @@ class Choice:
 class Ordered:
     """The candidates of one question as one choice orders them: `chunks` are their ids, best first.
 
-    `model` ordered them. Without a reranker, `reranking` is None and the model is the embedder, whose
-    cosines are the order.
+    `model` ordered them, by its scores alone. Without a reranker, `reranking` is None, the order is the
+    retriever's, and the model is the collection's embedder, whatever found them.
     """
 
     model: ModelInfo

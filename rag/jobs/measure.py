@@ -2,9 +2,16 @@
 
 from rag.amounts import counted
 from rag.evaluation.asking import Asked, Progress, ask_all, to_ask
+from rag.evidence import Setup
 from rag.jobs.ingest import Pace, Tell, logged
 from rag.jobs.jobs import Job, JobKey, Report
 from rag.service import Service
+
+
+def present_setup(service: Service) -> Setup:
+    """Return what answers a question that names neither reranker nor retriever nor order."""
+    settings = service.settings
+    return Setup(service.pipeline.preferred.info, settings.retriever, settings.order)
 
 
 def start_measuring(service: Service, collection: str, *, depth: int, anew: bool = False) -> Job:
@@ -24,7 +31,7 @@ def start_measuring(service: Service, collection: str, *, depth: int, anew: bool
             pipeline,
             library,
             collection,
-            to_ask(library, collection, reranker=pipeline.preferred.info, depth=depth, anew=anew),
+            to_ask(library, collection, setup=present_setup(service), depth=depth, anew=anew),
             depth=depth,
             fresh=anew,
             progress=_telling(tell),

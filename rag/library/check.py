@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from rag.amounts import bytes_in_words, counted
 from rag.errors import LibraryError
 from rag.index import VectorIndex
+from rag.lexical import LexicalIndex
 from rag.library.document_check import contradictions
-from rag.library.live_index import index_file
+from rag.library.live_index import Saved
+from rag.library.live_vectors import LiveVectors
+from rag.library.live_words import LiveWords
 from rag.library.vector_check import BLOCK, wrong_vectors
 from rag.machine.findings import Finding
 from rag.store.database import Database
 from rag.store.journal import Journal
+from rag.terms import VERSION
 
 TOPIC = "library check"
 ROOM_BYTES = 500_000_000
@@ -98,8 +102,8 @@ def _orphans(db: Database) -> Iterator[str]:
 
 
 def _indexes(db: Database, folder: Path) -> Iterator[Finding]:
-    for key, name, revision, model, indexed in db.read(
-        "SELECT key, name, revision, embedder_sha256, indexed FROM shelves ORDER BY name"
+    for key, name, revision, model, indexed, lexical in db.read(
+        "SELECT key, name, revision, embedder_sha256, indexed, lexical_indexed FROM shelves ORDER BY name"
     ):
         keys = db.read_keys(
             """SELECT k.key FROM chunks k JOIN documents d ON d.key = k.document
@@ -107,24 +111,44 @@ def _indexes(db: Database, folder: Path) -> Iterator[Finding]:
             key,
         )
         if len(keys):
-            path = index_file(folder, indexed, model) if indexed else None
+            path = LiveVectors.file(folder, Saved(indexed, model)) if indexed else None
             yield _index(db, name, path, keys, model, behind=indexed != revision)
+            path = LiveWords.file(folder, Saved(lexical, VERSION)) if lexical else None
+            yield _lexical_index(name, path, keys, behind=lexical != revision)
 
 
 def _index(
     db: Database, name: str, path: Path | None, keys: NDArray[np.int64], model: str, *, behind: bool
 ) -> Finding:
     index = VectorIndex.load(path, dim=_dim(db, keys, model)) if path else None
+    what = f"The vector index of collection {name!r}"
     if path is None or index is None:
-        sentence = f"The vector index of collection {name!r} is missing or damaged, and will be rebuilt."
-        return Finding(TOPIC, "warn", sentence)
+        return _missing(what)
     shared = np.intersect1d(index.ids, keys, assume_unique=True)
     apart = len(index) + len(keys) - 2 * len(shared)
-    if (apart and not behind) or not _equals(db, index, shared, model):
-        sentence = f"The vector index of collection {name!r} is not that of its chunks: searches are wrong."
+    return _of_its_chunks(what, path, apart, (behind or not apart) and _equals(db, index, shared, model))
+
+
+def _lexical_index(name: str, path: Path | None, keys: NDArray[np.int64], *, behind: bool) -> Finding:
+    what = f"The lexical index of collection {name!r}"
+    index = LexicalIndex.load(path) if path else None
+    if path is None or index is None:
+        return _missing(what)
+    apart = len(np.setxor1d(index.ids, keys, assume_unique=True))
+    return _of_its_chunks(what, path, apart, behind or not apart)
+
+
+def _missing(what: str) -> Finding:
+    return Finding(TOPIC, "warn", f"{what} is missing or damaged, and will be rebuilt.")
+
+
+def _of_its_chunks(what: str, path: Path, apart: int, holds: bool) -> Finding:
+    """Return whether an index `holds` its collection's chunks, but for those it is `apart` from them."""
+    if not holds:
+        sentence = f"{what} is not that of its chunks: searches are wrong."
         return Finding(TOPIC, "fail", sentence, f"Delete {path}: it will be rebuilt from the library.")
     lag = f"; {counted(apart, 'chunk')} behind, which the next start reads from the library" if apart else ""
-    return Finding(TOPIC, "ok", f"The vector index of collection {name!r} is that of its chunks{lag}.")
+    return Finding(TOPIC, "ok", f"{what} is that of its chunks{lag}.")
 
 
 def _dim(db: Database, keys: NDArray[np.int64], model: str) -> int:

@@ -2,7 +2,7 @@
 
 import shlex
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from rag.store.journal import Unfinished
 
 
 class Library:
-    """The store, and the vector indexes derived from it: each collection with an embedder of its own.
+    """The store, and the indexes derived from it: of vectors, each collection by its embedder, and of words.
 
     Safe between threads; a change made by another process is seen at the next search. `ingesting` is
     held while a document is added. `parsers` read the files; they are closed with the library. A file
@@ -232,22 +232,27 @@ class Library:
         """Return the collection's judgments, or those for one question, in the order of their making."""
         return self.store.judgments.of(collection, query)
 
-    def searcher(self, collection: str, *, document_id: str | None = None) -> Searcher:
+    def searcher(self, collection: str, *, document_id: str | None = None, words: bool = True) -> Searcher:
         """Return what one question needs to search `collection`, brought into memory and up to date.
 
-        With `document_id`, only that document is searched; `nearest` raises NotFoundError for an unknown
-        one. Raises NotFoundError for an unknown collection, LibraryError when its embedder is not here.
+        Without `words`, those are left as they are. With `document_id`, only that document is searched, and
+        a search for an unknown one raises NotFoundError. Raises NotFoundError for an unknown collection,
+        LibraryError when its embedder is not here.
         """
-        return self._search.searcher(collection, document_id=document_id)
+        return self._search.searcher(collection, document_id=document_id, words=words)
+
+    def languages(self, collection: str) -> Mapping[str | None, int]:
+        """Return how many documents of `collection` are in which language (ISO 639-1, None: not sure)."""
+        return self._search.languages(collection)
 
     def release(self, fingerprint: str) -> None:
         """Let go of the embedder with this fingerprint, unless a collection needs it."""
         if all(not s.embedder or s.embedder.sha256 != fingerprint for s in self.store.states()):
             self.embedders.release(fingerprint)
 
-    def is_current(self, collection: str) -> bool:
-        """Return whether a search finds all that it needs in memory and up to date."""
-        return self._search.is_current(collection)
+    def is_current(self, collection: str, *, words: bool = True) -> bool:
+        """Return whether a search finds all that it needs in memory and up to date, its words or not."""
+        return self._search.is_current(collection, words=words)
 
     def close(self) -> None:
         """Close the library's file, and end what reads files; the library cannot be used afterwards."""

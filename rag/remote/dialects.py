@@ -13,7 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from rag.config import RemoteSettings, RemoteStyle
 from rag.records import PairScore
-from rag.remote.peer import Peer, parsed_json
+from rag.remote.peer import Peer
+from rag.remote.server import parsed_json
 
 _OTHERWISE = "Nothing of it was used; ask again, or set USE_ONNX_RERANKER=true to score on this machine."
 _HUGE = 10**9  # a number that counts nothing here, and may have thousands of digits

@@ -1,4 +1,4 @@
-"""Exchange one request and answer with a remote reranker; whatever fails, fails as a RemoteError.
+"""Exchange one request and answer with a server elsewhere; whatever fails, fails as a RemoteError.
 
 The only module that knows the HTTP library.
 """
@@ -7,7 +7,8 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from rag import __version__
 from rag.config import HOP_HEADER
 from rag.errors import RemoteError
-from rag.remote.peer import Peer
+from rag.remote.server import Server
 
 if TYPE_CHECKING:
     import httpx2
@@ -35,10 +36,19 @@ class Reply:
     location: str
 
 
-class Line:
-    """A connection to `peer`, kept open between requests. Belongs to one event loop."""
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer that has begun to come: its status and headers; its `body` comes in pieces, once."""
 
-    def __init__(self, peer: Peer, api_key: str | None) -> None:
+    status: int
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+
+
+class Line:
+    """A connection to `server`, kept open between requests. Belongs to one event loop."""
+
+    def __init__(self, server: Server, api_key: str | None) -> None:
         # Imported by the first request only: it takes 0.1 s, which a server without a remote need not spend.
         import httpx2
 
@@ -47,7 +57,6 @@ class Line:
             logging.getLogger(name).setLevel(logging.WARNING)
         headers = {
             "Content-Type": "application/json",
-            "Accept": "application/json",
             "Accept-Encoding": "identity",  # what is small when packed may be huge when unpacked
             "User-Agent": f"RerankLens/{__version__}",
             HOP_HEADER: "1",  # so that two that ask each other come to rest
@@ -55,7 +64,7 @@ class Line:
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         limits = httpx2.Limits(keepalive_expiry=_KEEP_ALIVE_S)
-        self._peer = peer
+        self._server = server
         self._was_used = False
         try:
             # No time-outs of its own, one for each wait: the caller has one for everything.
@@ -63,7 +72,7 @@ class Line:
         except (OSError, ValueError, ImportError, httpx2.InvalidURL) as exc:
             message = "cannot be asked: this machine's proxy or certificate settings cannot be used. "
             advice = "Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
-            raise peer.error("setup", message + advice) from exc
+            raise server.error("setup", message + advice) from exc
 
     async def close(self) -> None:
         """Hang up."""
@@ -83,46 +92,58 @@ class Line:
         except RemoteError as exc:
             raise first from exc  # which is what became of the question
 
-    async def _exchange(self, method: str, url: str, body: bytes | None) -> Reply:
+    @asynccontextmanager
+    async def answering(
+        self, method: str, url: str, body: bytes | None = None, *, accept: str = "application/json"
+    ) -> AsyncIterator[Incoming]:
+        """Yield the answer to one request as it comes; who leaves before its end hangs up on it.
+
+        Raises RemoteError, from the block's reading too, if there is none or it does not end well.
+        """
         import httpx2
 
         begun = False
         try:
-            async with self._client.stream(method, url, content=body) as response:
+            async with self._client.stream(method, url, content=body, headers={"Accept": accept}) as response:
                 begun = True
-                reply = await self._read(response)
+                async with aclosing(self._pieces(response)) as pieces:
+                    yield Incoming(response.status_code, response.headers, pieces)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError) as exc:
-            raise explained(self._peer, exc, begun=begun) from exc
+            raise explained(self._server, exc, begun=begun) from exc
         self._was_used = True
-        return reply
 
-    async def _read(self, response: "httpx2.Response") -> Reply:
-        headers = response.headers
-        if headers.get("content-encoding", "identity").lower() != "identity":
+    async def _exchange(self, method: str, url: str, body: bytes | None) -> Reply:
+        async with self.answering(method, url, body) as incoming:
+            return Reply(
+                incoming.status,
+                b"".join([piece async for piece in incoming.body]),
+                incoming.headers.get("x-total-time", ""),
+                _seconds(incoming.headers.get("retry-after", "")),
+                incoming.headers.get("location", ""),
+            )
+
+    async def _pieces(self, response: "httpx2.Response") -> AsyncGenerator[bytes]:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
             message = "gave no usable answer: expected it as it is, found it compressed. "
-            raise self._peer.error("compressed", message + "Let it, or the proxy before it, not compress.")
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
+            raise self._server.error("compressed", message + "Let it, or the proxy before it, not compress.")
+        size = 0
+        async for piece in response.aiter_raw():
+            size += len(piece)
+            if size > MAX_ANSWER_BYTES:
                 found = f"gave no usable answer: expected at most {MAX_ANSWER_BYTES:,} bytes, found more. "
-                raise self._peer.error("answer_too_large", found + "Check MODAL_RERANK_URL.")
-        return Reply(
-            response.status_code,
-            bytes(body),
-            headers.get("x-total-time", ""),
-            _seconds(headers.get("retry-after", "")),
-            headers.get("location", ""),
-        )
+                advice = f"Check {self._server.terms.address}."
+                raise self._server.error("answer_too_large", found + advice)
+            yield piece
 
 
-def explained(peer: Peer, exc: Exception, *, begun: bool) -> RemoteError:
+def explained(server: Server, exc: Exception, *, begun: bool) -> RemoteError:
     """Return the error to raise for `exc` of the HTTP library; `begun` if an answer had begun to come."""
     import httpx2
 
-    detail = peer.quote(str(exc)) or type(exc).__name__
+    check = f"Check {server.terms.address}"
+    detail = server.quote(str(exc)) or type(exc).__name__
     meanings = (
-        (socket.gaierror, "unknown_host", "was not found: its name has no address. Check MODAL_RERANK_URL."),
+        (socket.gaierror, "unknown_host", f"was not found: its name has no address. {check}."),
         (
             ssl.SSLError,
             "tls",
@@ -132,28 +153,28 @@ def explained(peer: Peer, exc: Exception, *, begun: bool) -> RemoteError:
         (
             ConnectionRefusedError,
             "refused",
-            "refused the connection: nothing listens there. Start it, or check MODAL_RERANK_URL.",
+            f"refused the connection: nothing listens there. Start it, or check {server.terms.address}.",
         ),
         (httpx2.ProxyError, "proxy", f"was not reached: the proxy failed ({detail}). Check HTTPS_PROXY."),
         (
             (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, UnicodeError),
             "address",
-            f"cannot be asked: its address cannot be used ({detail}). Check MODAL_RERANK_URL.",
+            f"cannot be asked: its address cannot be used ({detail}). {check}.",
         ),
         (
             (httpx2.ConnectError, httpx2.ConnectTimeout),
             "unreachable",
-            f"could not be reached: {detail}. Check MODAL_RERANK_URL, and that it can be reached from here.",
+            f"could not be reached: {detail}. {check}, and that it can be reached from here.",
         ),
     )
     causes = tuple(_causes(exc))
     for types, kind, message in meanings:
         if any(isinstance(cause, types) for cause in causes):
-            return peer.error(kind, message)
+            return server.error(kind, message)
     if begun:
-        return peer.error("broken_off", f"broke off in the middle of its answer: {detail}. Ask again.")
+        return server.error("broken_off", f"broke off in the middle of its answer: {detail}. Ask again.")
     message = f"was expected to answer in HTTP; it closed the connection, or said something else: {detail}. "
-    return peer.error("no_answer", message + "Look at its log, and check MODAL_RERANK_URL.")
+    return server.error("no_answer", message + f"Look at its log, and check {server.terms.address}.")
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

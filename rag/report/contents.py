@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from rag.errors import NotFoundError
 from rag.evaluation.collection import measure
 from rag.evaluation.counting import questions
+from rag.evaluation.first import first_candidates
 from rag.evaluation.grades import placed
 from rag.evaluation.measures import CollectionMeasure, QuestionMeasure
-from rag.evidence import Judgment, Question, RunInfo
+from rag.evidence import Judgment, Question, RunInfo, Setup
 from rag.library import Library
 from rag.machine.summary import Machine, this_machine
 from rag.records import Chunking, ModelInfo, SearchResult
 from rag.report.names import question_ids
-from rag.report.recorded import Recorded, first_candidates, recorded
+from rag.report.recorded import Recorded, recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def gather(
     collection: str,
     *,
     judge: str | None,
-    reranker: ModelInfo | None,
+    setup: Setup | None,
     queries: Collection[str] | None,
     version: str,
 ) -> Contents:
@@ -67,7 +68,7 @@ def gather(
 
     Raises as `build` does.
     """
-    found = recorded(library, collection, reranker=reranker)
+    found = recorded(library, collection, setup=setup)
     wanted = [query for query in found.runs if queries is None or query in queries]
     if not wanted:
         raise NotFoundError(
@@ -84,7 +85,7 @@ def gather(
         judges=library.store.judgments.judges(collection),
         guidelines=library.store.judgments.guidelines(collection),
         embedder=found.runs[wanted[0]].embedder,
-        measure=(measured := measure(library, collection, judge=judge, reranker=found.reranker)),
+        measure=(measured := measure(library, collection, judge=judge, setup=found.setup)),
         asked=_asked(library, collection, judge, found, wanted, measured),
         left_out=len(found.runs) - len(wanted),
         machine=this_machine(),

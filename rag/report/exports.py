@@ -9,14 +9,15 @@ from typing import Literal
 
 from rag.errors import LibraryError
 from rag.evaluation.counting import questions
+from rag.evaluation.first import first_candidates
 from rag.evaluation.grades import grades
-from rag.evidence import Judgment
+from rag.evidence import Judgment, Setup
 from rag.library import Library
 from rag.metrics import RELEVANT
-from rag.records import Hit, ModelInfo, Passage, RerankedHit, SearchResult
+from rag.records import Hit, Passage, RerankedHit, SearchResult
 from rag.report.csv_files import csv_text
 from rag.report.names import question_ids
-from rag.report.recorded import first_candidates, recorded
+from rag.report.recorded import recorded
 from rag.trec import Ranked, run_text
 
 Stage = Literal["retrieved", "reranked"]
@@ -45,13 +46,14 @@ def qrels_trec(library: Library, collection: str, judge: str | None = None) -> s
 
 
 def runs_trec(
-    library: Library, collection: str, stage: Stage = "reranked", *, reranker: ModelInfo | None = None
+    library: Library, collection: str, stage: Stage = "reranked", *, setup: Setup | None = None
 ) -> str:
     """Return the order of one stage for each question asked, as a TREC run of chunk ids.
 
-    The runs are those of `recorded`, which raises LibraryError where there are none.
+    The runs are those of `recorded`, which raises LibraryError where there are none. Scores are those that
+    the order goes by; of an order that fuses ranks, they are 1 / rank.
     """
-    ids, found = _ids(library, collection), recorded(library, collection, reranker=reranker)
+    ids, found = _ids(library, collection), recorded(library, collection, setup=setup)
     results = {query: library.store.runs.get(info.id).result for query, info in found.runs.items()}
     run = {ids[query]: _ranked(first_candidates(one, found.depth), stage) for query, one in results.items()}
     return run_text(run, tag=f"reranklens-{stage}")
@@ -100,8 +102,19 @@ def _ids(library: Library, collection: str) -> dict[str, str]:
 
 def _ranked(result: SearchResult, stage: Stage) -> list[Ranked]:
     if stage == "retrieved":
-        return [Ranked(hit.passage.chunk_id, hit.cosine or 0.0) for hit in result.retrieved]
-    return [Ranked(hit.passage.chunk_id, hit.order) for hit in result.reranked]
+        return [Ranked(hit.passage.chunk_id, _retrieval_score(result, hit)) for hit in result.retrieved]
+    is_fused = result.ordering is not None and result.ordering.rule != "reranker"
+    return [Ranked(hit.passage.chunk_id, 1 / hit.rank if is_fused else hit.order) for hit in result.reranked]
+
+
+def _retrieval_score(result: SearchResult, hit: Hit) -> float:
+    match result.retriever:
+        case "dense":
+            return hit.cosine or 0.0
+        case "lexical":
+            return hit.bm25 or 0.0
+        case "hybrid":
+            return 1 / hit.rank
 
 
 def _texts(library: Library, collection: str, document_ids: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rag import __version__, charts
 from rag.config import Settings
+from rag.evidence import Setup
 from rag.library import Library
-from rag.records import ModelInfo
 from rag.report.contents import Contents, gather
 from rag.report.overview import overview
 from rag.report.question_html import question
@@ -22,20 +22,18 @@ def build(
     collection: str,
     *,
     judge: str | None = None,
-    reranker: ModelInfo | None = None,
+    setup: Setup | None = None,
     queries: Collection[str] | None = None,
     top_k: int | None = None,
 ) -> str:
     """Return the report on `collection` as HTML: what its questions were answered, and what was measured.
 
-    It tells of the runs by `reranker`, by default that of the newest run, of the judgments of `judge`, None
+    It tells of the runs by `setup`, by default that of the newest run, of the judgments of `judge`, None
     for all, and of all questions, or those in `queries`. Lists have `top_k` passages, by default as many as
     the page shows. Raises LibraryError where no recorded run counts, NotFoundError for an unknown
     collection, or where none of `queries` has one.
     """
-    contents = gather(
-        library, collection, judge=judge, reranker=reranker, queries=queries, version=__version__
-    )
+    contents = gather(library, collection, judge=judge, setup=setup, queries=queries, version=__version__)
     return _page(contents, top_k or Settings().top_k)
 
 

@@ -6,7 +6,9 @@ from html import escape
 from rag import charts
 from rag.amounts import bytes_in_words, counted, milliseconds
 from rag.charts import Row
-from rag.evaluation.measures import WHY, CollectionMeasure, Gain
+from rag.evaluation.measures import WHY, CollectionMeasure, Gain, answered
+from rag.language_names import language_name
+from rag.metrics import MetricMeans
 from rag.records import ModelInfo
 from rag.report.contents import Asked, Contents
 from rag.report.markup import facts, signed, table, told
@@ -67,20 +69,21 @@ def _measures(found: CollectionMeasure) -> str:
         return "<section><h2>Measures</h2><p>No question was both asked and judged.</p></section>"
     return (
         f"<section><h2>Measures</h2><p>Means over {counted(len(found.questions), 'question')} with a passage "
-        f"judged relevant, {found.depth} candidates each.</p>{_means(found)}{_gains(found)}{_latency(found)}"
+        f"judged relevant, {found.depth} candidates each. {escape(answered(found))}</p>{_means(found)}"
+        f"{_gains(found)}{_languages(found)}{_latency(found)}"
         "</section>"
     )
 
 
 def _means(found: CollectionMeasure) -> str:
+    stages = [("retrieved", found.retrieved), *_orders(found.reranked, found.by_reranker)]
     before, after = found.retrieved.by_name, found.reranked.by_name
     best_before, best_after = found.retrieved_if_good.by_name, found.reranked_if_good.by_name
     gains = {gain.name: gain for gain in found.gains}
     rows = [
         (
             escape(name),
-            f"{before[name]:.4f}",
-            f"{after[name]:.4f}",
+            *(f"{means.by_name[name]:.4f}" for _, means in stages),
             signed(after[name] - before[name], 4),
             _interval(gains.get(name)),
             _wins(gains.get(name)),
@@ -91,8 +94,7 @@ def _means(found: CollectionMeasure) -> str:
     ]
     head = (
         "",
-        "retrieved",
-        "reranked",
+        *(title for title, _ in stages),
         "difference",
         "95% interval",
         "won, tied, lost",
@@ -101,6 +103,34 @@ def _means(found: CollectionMeasure) -> str:
     )
     caption = "Unjudged passages count as not relevant; in the last two columns, as good."
     return table(caption, head, rows)
+
+
+def _orders(final: MetricMeans, by_reranker: MetricMeans | None) -> list[tuple[str, MetricMeans]]:
+    if by_reranker is None:
+        return [("reranked", final)]
+    return [("reranker alone", by_reranker), ("final order", final)]
+
+
+def _languages(found: CollectionMeasure) -> str:
+    """Return nDCG@10 by the language of the questions, nothing where there is but one."""
+    if len(found.languages) < 2:
+        return ""
+    rows = [
+        (
+            "not sure" if one.language is None else escape(language_name(one.language)),
+            str(one.reranked.queries),
+            f"{one.retrieved.means.ndcg_at_10:.4f}",
+            *([f"{(one.by_reranker or one.reranked).means.ndcg_at_10:.4f}"] if found.by_reranker else []),
+            f"{one.reranked.means.ndcg_at_10:.4f}",
+            signed(one.gain.mean, 4),
+            _interval(one.gain),
+            _wins(one.gain),
+        )
+        for one in found.languages
+    ]
+    titles = (title for title, _ in _orders(found.reranked, found.by_reranker))
+    head = ("", "questions", "retrieved", *titles, "difference", "95% interval", "won, tied, lost")
+    return table("nDCG@10 by the language of the question", head, rows)
 
 
 def _interval(gain: Gain | None) -> str:

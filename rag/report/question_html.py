@@ -11,7 +11,7 @@ from rag.metrics import RELEVANT, Metrics, named
 from rag.records import Hit, Passage, RerankedHit
 from rag.report.contents import Asked
 from rag.report.markup import paragraphs, signed, table, told
-from rag.wording import Movement, after_reranking, after_retrieval, place, summary
+from rag.wording import Movement, after_reranking, after_retrieval, found_by, place, summary
 
 _GRADE_WORDS = {0: "not relevant", 1: "on the subject", 2: "answers in part", 3: "answers"}
 _MOST_LABEL = 60  # characters of a document's name on the chart
@@ -26,7 +26,7 @@ def question(asked: Asked, *, top_k: int, recall_depth: int, precision_depth: in
         f'<h3><span class="r-number">{asked.number}</span> {told(asked.question.text)}</h3>'
         f'<p class="r-small">{_particulars(asked)}</p>'
         f'<p class="r-summary">{escape(summary(result, top_k))}</p>'
-        f"{paragraphs(result.notices, 'r-notice')}"
+        f"{paragraphs(_notices(asked), 'r-notice')}"
         f"{_measures(asked, recall_depth, precision_depth)}"
         f'<div class="r-lists rl-linked">{_retrieved(asked, top_k)}{_flow(asked, top_k)}'
         f"{_reranked(asked, top_k)}</div>{_times(asked)}{_judged(asked)}</article>"
@@ -39,6 +39,13 @@ def _particulars(asked: Asked) -> str:
     return f"{escape(asked.id)} · {at} · {counted(run.retrieved, 'candidate')} · {milliseconds(run.total_s)}"
 
 
+def _notices(asked: Asked) -> Sequence[str]:
+    """Return what the reader must know of the answer, and of how its final order came about."""
+    ordering = asked.result.ordering
+    because = [ordering.because] if ordering and ordering.because else []
+    return [*asked.result.notices, *because]
+
+
 def _retrieved(asked: Asked, top_k: int) -> str:
     result = asked.result
     ranks_now = {hit.retrieved_rank: hit.rank for hit in result.reranked}
@@ -49,12 +56,12 @@ def _retrieved(asked: Asked, top_k: int) -> str:
             hit.rank,
             hit,
             after_retrieval(hit.rank, ranks_now, top_k),
-            "" if hit.cosine is None else f"cosine <b>{hit.cosine:.3f}</b>",
+            _found(hit),
             _beginning(hit.passage) if hit.rank in on_the_right else _text(hit.passage),
         )
         for hit in result.retrieved[:top_k]
     ]
-    return _list("Retrieved", asked.run.embedder.id, cards, len(result.retrieved))
+    return _list("Retrieved", found_by(result), cards, len(result.retrieved))
 
 
 def _reranked(asked: Asked, top_k: int) -> str:
@@ -98,11 +105,29 @@ def _grade(grade: int | None) -> str:
     return f'<span class="r-grade r-{worth}">{grade} · {_GRADE_WORDS[grade]}</span>'
 
 
+def _found(hit: Hit) -> str:
+    """The numbers that the retriever's order goes by: of both searches, each with its rank in it."""
+    of_both = hit.cosine is not None and hit.bm25 is not None
+    said = []
+    if hit.cosine is not None:
+        said.append(f"cosine <b>{hit.cosine:.3f}</b>{_search_rank(hit.dense_rank) if of_both else ''}")
+    if hit.bm25 is not None:
+        said.append(f"BM25 <b>{hit.bm25:.2f}</b>{_search_rank(hit.lexical_rank) if of_both else ''}")
+    if hit.phrasing_rank is not None:
+        said.append(f"phrasing (rank {hit.phrasing_rank})")
+    return " · ".join(said)
+
+
+def _search_rank(rank: int | None) -> str:
+    return f" (rank {'–' if rank is None else rank})"
+
+
 def _scores(hit: RerankedHit) -> str:
     read = f"read {hit.tokens_read} of {hit.tokens} tokens · " if hit.is_cut else ""
+    own = "" if hit.reranker_rank is None else f" · rank {hit.reranker_rank} by it alone"
     if hit.logit is None:
-        return f"{read}relevance <b>{hit.score:.3f}</b>"
-    return f"{read}logit <b>{hit.logit:.3f}</b>"
+        return f"{read}relevance <b>{hit.score:.3f}</b>{own}"
+    return f"{read}logit <b>{hit.logit:.3f}</b>{own}"
 
 
 def _source(passage: Passage) -> str:
@@ -157,23 +182,27 @@ def _measures(asked: Asked, recall_depth: int, precision_depth: int) -> str:
     def by_name(metrics: Metrics) -> dict[str, float]:
         return named(metrics, **depths)
 
-    before, after, change = by_name(one.retrieved), by_name(one.reranked), by_name(one.difference)
+    columns = [
+        ("retrieved", by_name(one.retrieved)),
+        *([("reranker alone", by_name(one.by_reranker))] if one.run.is_fused else []),
+        ("final order" if one.run.is_fused else "reranked", by_name(one.reranked)),
+    ]
+    change = by_name(one.difference)
     best_before, best_after = by_name(one.retrieved_if_good), by_name(one.reranked_if_good)
     rows = [
         (
             escape(name),
-            f"{before[name]:.3f}",
-            f"{after[name]:.3f}",
+            *(f"{column[name]:.3f}" for _, column in columns),
             signed(change[name]),
             f"{best_before[name]:.3f}",
             f"{best_after[name]:.3f}",
         )
-        for name in before
+        for name in change
     ]
-    head = ("", "retrieved", "reranked", "difference", "retrieved, if good", "reranked, if good")
+    head = ("", *(title for title, _ in columns), "difference", "retrieved, if good", "reranked, if good")
     caption = (
-        f"{one.judged} of {one.candidates} candidates judged. The first two count unjudged ones as bad, the "
-        "last two as good."
+        f"{one.judged} of {one.candidates} candidates judged. Unjudged ones count as bad, and in the last "
+        "two columns as good."
     )
     return table(caption, head, rows)
 

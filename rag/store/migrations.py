@@ -162,6 +162,12 @@ _WHAT_JUDGING_NEEDS = (
     )""",
 )
 
+# Rows of documents hold whole texts: what only asks for their languages would read all of them.
+_WHAT_LEXICAL_SEARCH_NEEDS = (
+    "ALTER TABLE collections ADD COLUMN lexical_indexed TEXT",  # the revision of its saved lexical index
+    "CREATE INDEX documents_by_language ON documents (collection, language)",
+)
+
 
 def m001_documents_chunks_vectors(db: sqlite3.Connection) -> None:
     """Collections of documents, their pages, chunks and vectors.
@@ -190,11 +196,18 @@ def m004_what_judging_needs(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m005_what_lexical_search_needs(db: sqlite3.Connection) -> None:
+    """When a collection's lexical index was saved, and which languages its documents are in."""
+    for statement in _WHAT_LEXICAL_SEARCH_NEEDS:
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_documents_chunks_vectors,
     m002_vectors_by_several_embedders,
     m003_what_a_library_page_shows,
     m004_what_judging_needs,
+    m005_what_lexical_search_needs,
 )
 
 

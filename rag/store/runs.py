@@ -12,6 +12,7 @@ import msgspec
 
 from rag.errors import LibraryError, NotFoundError
 from rag.evidence import Run, RunInfo
+from rag.outcomes import Ordering
 from rag.records import SearchResult
 from rag.store.database import Connection, Database, Row
 from rag.store.rows import now
@@ -34,14 +35,17 @@ _NEWEST = (
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Both rankings of a recorded run, and the seconds of each stage by name.
+    """The rankings of a recorded run, and the seconds of each stage by name.
 
-    `retrieved` are chunk ids, best first; `reranked` are their ranks, from 1, in the reranker's order. It
-    is empty where reranking was turned off.
+    `retrieved` are chunk ids, best first; `by_reranker` are their ranks, from 1, in the order of the
+    reranker's scores, and `reranked` in the final order, which `ordering` made. Both are empty where
+    reranking was turned off.
     """
 
     retrieved: tuple[str, ...]
+    by_reranker: tuple[int, ...]
     reranked: tuple[int, ...]
+    ordering: Ordering
     stages: tuple[tuple[str, float], ...]
 
 
@@ -55,15 +59,15 @@ class Runs:
         self._orders: OrderedDict[str, Orders] = OrderedDict()
         self._remembering = threading.Lock()
 
-    def add(self, result: SearchResult, *, revision: str | None = None) -> RunInfo:
+    def add(self, result: SearchResult, *, revision: str | None = None, asked_for: int = 0) -> RunInfo:
         """Record `result`, found in its collection as it was at `revision`, or as it is now.
 
-        Raises NotFoundError.
+        `asked_for` is how many candidates were wanted, where that is known. Raises NotFoundError.
         """
         data = zlib.compress(msgspec.json.encode(result), 1)
         with self._shelves.named(result.collection) as (db, key):
             (present,) = db.execute("SELECT revision FROM collections WHERE key = ?", (key,)).fetchone()
-            info = _info(result, revision or str(present))
+            info = _info(result, revision or str(present), asked_for)
             db.execute(
                 "INSERT INTO runs (id, collection, query, asked_at, info, result) VALUES (?, ?, ?, ?, ?, ?)",
                 (info.id, key, info.query, info.asked_at, msgspec.json.encode(info).decode(), data),
@@ -125,9 +129,12 @@ class Runs:
             read = msgspec.json.decode(zlib.decompress(rows[0][0]), type=_Ranked)
         except _DAMAGE:
             return None
+        by_reranker = sorted(read.reranked, key=lambda hit: hit.reranker_rank or hit.rank)
         return Orders(
             tuple(hit.passage.chunk_id for hit in read.retrieved),
+            tuple(hit.retrieved_rank for hit in by_reranker),
             tuple(hit.retrieved_rank for hit in read.reranked),
+            read.ordering or Ordering(),
             tuple((stage.stage, stage.seconds) for stage in read.stages),
         )
 
@@ -155,7 +162,9 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Reranked:
+    rank: int
     retrieved_rank: int
+    reranker_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +180,10 @@ class _Ranked:
     retrieved: tuple[_Found, ...]
     reranked: tuple[_Reranked, ...]
     stages: tuple[_Timed, ...]
+    ordering: Ordering | None = None
 
 
-def _info(result: SearchResult, revision: str) -> RunInfo:
+def _info(result: SearchResult, revision: str, asked_for: int) -> RunInfo:
     return RunInfo(
         id=uuid4().hex[:16],
         collection=result.collection,
@@ -186,6 +196,9 @@ def _info(result: SearchResult, revision: str) -> RunInfo:
         total_s=result.total_s,
         cached=result.cached,
         cold=result.cold,
+        retriever=result.retriever,
+        rule=result.ordering.rule if result.ordering else "reranker",
+        asked_for=asked_for,
     )
 
 

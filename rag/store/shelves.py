@@ -59,10 +59,18 @@ class Shelves:
             db.execute("UPDATE collections SET chunk_target = ?, chunk_overlap = ? WHERE key = ?", values)
 
     def note_index(self, name: str, revision: str) -> None:
-        """Remember that the collection's index was saved as it was at `revision`."""
+        """Remember that the collection's vector index was saved as it was at `revision`."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE collections SET indexed = ? WHERE trash_of IS NULL AND name = ?", (revision, name)
+            )
+
+    def note_lexical_index(self, name: str, revision: str) -> None:
+        """Remember that the collection's lexical index was saved as it was at `revision`."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE collections SET lexical_indexed = ? WHERE trash_of IS NULL AND name = ?",
+                (revision, name),
             )
 
     @contextmanager

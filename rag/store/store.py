@@ -33,7 +33,7 @@ from rag.store.vectors import VectorTable
 from rag.store.votes import Votes
 
 _DELETED_MEANWHILE = "A document was deleted while it was being searched. Ask again."
-_STATE = "SELECT name, revision, embedder, embedder_sha256, indexed FROM shelves"
+_STATE = "SELECT name, revision, embedder, embedder_sha256, indexed, lexical_indexed FROM shelves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,15 @@ class CollectionState:
     """A collection as it is now.
 
     `revision` changes whenever the collection does; `embedder` is None before the first document.
-    `indexed` is the revision at which its vector index was last saved, None when it never was.
+    `indexed` is the revision at which its vector index was last saved, None when it never was;
+    `lexical_indexed` that of its lexical index.
     """
 
     name: str
     revision: str
     embedder: EmbedderRef | None
     indexed: str | None = None
+    lexical_indexed: str | None = None
 
 
 class Store:
@@ -201,6 +203,25 @@ class Store:
         """Return key and text of those of the chunks `keys` that are still there, by key."""
         return sorted(self._db.read_by_key("SELECT key, text FROM chunks WHERE key", keys))
 
+    def languages(self, collection: str) -> dict[str | None, int]:
+        """Return how many documents of `collection` are in which language; none for an unknown one."""
+        found = self._db.read(
+            """SELECT d.language, count(*) FROM documents d JOIN shelves c ON c.key = d.collection
+               WHERE c.name = ? GROUP BY d.language""",
+            collection,
+        )
+        return {language: int(n) for language, n in found}
+
+    def texts_with_language(self, keys: NDArray[np.int64]) -> list[tuple[int, str, str | None]]:
+        """Return key, text and document's language of those of the chunks `keys` that are there, by key."""
+        found = list(self._db.read_by_key("SELECT key, text, document FROM chunks WHERE key", keys))
+        documents = np.unique(np.array([document for *_, document in found], dtype=np.int64))
+        # Not by a join: a document's row is as long as its text.
+        of: dict[int, str | None] = dict(
+            self._db.read_by_key("SELECT key, language FROM documents WHERE key", documents)
+        )
+        return sorted((int(key), str(text), of[document]) for key, text, document in found)
+
     def sole_rebuild(self, collection: str) -> AbstractContextManager[bool]:
         """Return a context that says whether nobody else, in any process, is in it for `collection`.
 
@@ -247,6 +268,6 @@ def _claim(db: Connection, key: int, embedder: ModelInfo) -> None:
 
 
 def _state(row: Row) -> CollectionState:
-    name, revision, embedder_id, fingerprint, indexed = row
+    name, revision, embedder_id, fingerprint, indexed, lexical_indexed = row
     ref = EmbedderRef(embedder_id, fingerprint) if fingerprint else None
-    return CollectionState(name, revision, ref, indexed)
+    return CollectionState(name, revision, ref, indexed, lexical_indexed)

@@ -9,7 +9,7 @@ from rag.ui import sharing
 
 _HERE = Path(__file__).parent
 # In the order of the menu: ask and look, judge and measure, look back, and what all of it works on.
-_PAGES = ("compare", "judge", "measure", "rerankers", "runs", "library", "models")
+_PAGES = ("compare", "judge", "measure", "rerankers", "runs", "costs", "library", "models")
 
 
 def draw() -> None:

@@ -1,6 +1,6 @@
 """A question on its way: who is to order its hits, and what is said while it waits and is scored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -9,18 +9,30 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from rag.amounts import counted
-from rag.config import MAX_RETRIEVE_K, RerankerChoice
+from rag.config import MAX_RETRIEVE_K, RerankerChoice, RetrieverChoice
 from rag.errors import BusyError, RagError
 from rag.evidence import Question
+from rag.outcomes import AnswerKind
 from rag.pipeline import Pipeline
 from rag.records import SearchResult
 from rag.service import Service
 from rag.timing import Pulse
 from rag.ui import sharing, state
+from rag.ui.comparison import answering
 from rag.ui.inspection import known
 from rag.wording import busy, reranker_label, underway
 
 _TICK_S = 0.1
+_RETRIEVERS: Mapping[RetrieverChoice, str] = {
+    "auto": "Automatic, by language",
+    "dense": "Dense: vectors (FAISS)",
+    "lexical": "Lexical: words (BM25)",
+    "hybrid": "Hybrid: both, ranks fused",
+}
+_RETRIEVER_HELP = (
+    "What finds the candidates. Automatic takes vectors alone where the embedder reads the question's "
+    "language, and words beside them where it does not. The reranker reads what any of them finds."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +41,47 @@ class Form:
 
     question: str
     retrieve_k: int
+    retriever: RetrieverChoice
     reranker: RerankerChoice
+    answer: AnswerKind | None
     sent: bool
 
 
 def form(service: Service, *, disabled: bool) -> Form:
     """Draw the form that asks; return what it holds."""
-    is_choice = service.pipeline.remote is not None
     with st.form("ask"):
-        slots = st.columns([5.3, 2.5, 4.2, 1.2] if is_choice else [6, 3, 1.2], vertical_alignment="bottom")
-        question = slots[0].text_input(
+        first, second = st.columns([6, 1.1], vertical_alignment="bottom")
+        question = first.text_input(
             "Question",
             key=state.QUESTION,
             placeholder="Ask in your own words",
             persist_state="session",
         )
-        retrieve_k = slots[1].number_input(
-            "Candidates (retrieve k)",
-            1,
-            MAX_RETRIEVE_K,
-            state.usual(state.RETRIEVE_K, service.settings.retrieve_k),
-            key=state.RETRIEVE_K,
-            persist_state="session",
-            help="How many chunks FAISS retrieves. The reranker reads all of them.",
-        )
-        with slots[2]:
+        sent = second.form_submit_button("Ask", type="primary", width="stretch", disabled=disabled)
+        with st.container(horizontal=True, vertical_alignment="bottom", key="how_to_ask"):
+            retrieve_k = st.number_input(
+                "Candidates (retrieve k)",
+                1,
+                MAX_RETRIEVE_K,
+                state.usual(state.RETRIEVE_K, service.settings.retrieve_k),
+                key=state.RETRIEVE_K,
+                persist_state="session",
+                help="How many chunks are retrieved. The reranker reads all of them.",
+                width=210,
+            )
+            retriever = _retriever_choice(service)
             reranker = _reranker_choice(service.pipeline)
-        sent = slots[-1].form_submit_button("Ask", type="primary", width="stretch", disabled=disabled)
-    _what_is_kept()
-    return Form(question, retrieve_k, reranker, sent)
+    answer = _what_else(service)
+    return Form(question, retrieve_k, retriever, reranker, answer, sent)
 
 
-def _what_is_kept() -> None:
-    """Offer, before anything is asked, to have it recorded or not, and shown in the address or not."""
-    with st.container(horizontal=True, key="what_is_kept"):
+def _what_else(service: Service) -> AnswerKind | None:
+    """Offer, before anything is asked, an answer, and to have it recorded or shown in the address or not.
+
+    Return the kind of answer that was chosen.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom", key="what_else"):
+        answer = answering.choice(service)
         st.toggle(
             "Record what I ask",
             True,
@@ -78,6 +97,22 @@ def _what_is_kept() -> None:
             help="Whoever opens the address on this server asks the same question of the same collection. "
             "Addresses are kept in browser histories and proxies' logs: leave it off for what is private.",
         )
+    return answer
+
+
+def _retriever_choice(service: Service) -> RetrieverChoice:
+    """Offer what finds the candidates; return what was chosen."""
+    began = state.usual(state.RETRIEVER, service.settings.retriever)
+    return st.selectbox(
+        "Retriever",
+        list(_RETRIEVERS),
+        list(_RETRIEVERS).index(cast(RetrieverChoice, began if began in _RETRIEVERS else "auto")),
+        format_func=_RETRIEVERS.__getitem__,
+        key=state.RETRIEVER,
+        persist_state="session",
+        help=_RETRIEVER_HELP,
+        width=280,
+    )
 
 
 def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
@@ -99,8 +134,9 @@ def _reranker_choice(pipeline: Pipeline) -> RerankerChoice:
         format_func=names.__getitem__,
         key=state.RERANKER,
         persist_state="session",
-        help="Who orders what FAISS retrieved. When the preferred remote one fails, the local one takes its "
+        help="Who orders what was retrieved. When the preferred remote one fails, the local one takes its "
         "place; one chosen by name is not replaced.",
+        width=380,
     )
     # Only for what the settings prefer may another take the place when it fails.
     return "preferred" if chosen == preferred else cast(RerankerChoice, chosen)

@@ -14,6 +14,7 @@ from rag.errors import RagError
 from rag.records import DocumentInfo, SearchResult
 from rag.ui import drawing, state
 from rag.ui.comparison import cards, grading
+from rag.ui.comparison.answer_html import answer_panel
 from rag.ui.comparison.grading_html import Verdict
 from rag.ui.comparison.movements import ALL, Movements
 
@@ -86,21 +87,26 @@ def result(
     top_k: int,
     movements: Movements = ALL,
     verdicts: Mapping[str, Verdict] | None = None,
+    words_alone: bool = False,
     on_marks: Callable[[], None] | None = None,
     key: str = "result",
 ) -> None:
     """Draw both rankings, the sentence above them and the times; `documents` are those of the collection.
 
+    An answer to the question stands above them, and with `words_alone` the lexical search beside them.
     With `on_marks`, which saves what was graded in the drawing `key`, the cards can be graded.
     """
     drawable = {document.id for document in documents if document.has_original and document.kind == "pdf"}
+    if found.answer:
+        drawing.show(answer_panel(found), key=f"{key} answer")
     html = cards.comparison(
         found,
         top_k=top_k,
         drawable=drawable,
         verdicts=verdicts,
         movements=movements,
-        told=grading.told(verdicts or {}, len(found.retrieved)) if on_marks else "",
+        words_alone=words_alone,
+        told=grading.told(found, verdicts or {}) if on_marks else "",
     )
     if on_marks:
         drawing.show_graded(html, key=key, about=grading.about(found), seen=grading.seen(), on_marks=on_marks)

@@ -66,6 +66,17 @@ function walk(event) {
   there.focus();
 }
 
+// From the number of a citation to the card of its passage: the reranked one before the others.
+function goTo(number) {
+  const cards = [...document.querySelectorAll(".rl-linked [data-chunk]")];
+  const found = cards.filter((card) => card.dataset.chunk === number.dataset.goto);
+  const card = found.find((each) => each.closest('[aria-label^="Reranked"]')) ?? found[0];
+  if (!card) return;
+  card.closest("details.rl-twins")?.setAttribute("open", "");
+  card.scrollIntoView({ block: "center" });
+  card.focus({ preventScroll: true });
+}
+
 // Every grade that the server has not answered yet goes with each message: none can overtake another.
 function mark(state, chunk, grade) {
   state.last += 1;
@@ -80,6 +91,8 @@ function listen(host, state) {
   host.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-grade]");
     if (button) mark(state, button.closest("[data-chunk]").dataset.chunk, button.dataset.grade);
+    const number = event.target.closest("[data-goto]");
+    if (number) goTo(number);
   });
   host.addEventListener("keydown", (event) => {
     walk(event);

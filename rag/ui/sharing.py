@@ -10,8 +10,9 @@ from rag.records import SearchResult
 from rag.ui import components, resources, state
 
 RUN = "run"
-_COLLECTION, _QUESTION, _RETRIEVE_K, _TOP_K, _RERANKER = "collection", "q", "k", "top", "reranker"
-_NAMES = (_COLLECTION, _QUESTION, _RETRIEVE_K, _TOP_K, _RERANKER)
+_COLLECTION, _QUESTION, _RETRIEVE_K, _TOP_K = "collection", "q", "k", "top"
+_RETRIEVER, _RERANKER = "retriever", "reranker"
+_NAMES = (_COLLECTION, _QUESTION, _RETRIEVE_K, _TOP_K, _RETRIEVER, _RERANKER)
 _MAX_TOP_K = 100
 _DIGITS = re.compile("[0-9]{1,6}")
 _TAKEN = "address_taken"
@@ -34,6 +35,7 @@ def take_address() -> None:
             {
                 state.RETRIEVE_K: _number(address.get(_RETRIEVE_K), MAX_RETRIEVE_K),
                 state.TOP_K: _number(address.get(_TOP_K), _MAX_TOP_K),
+                state.RETRIEVER: address.get(_RETRIEVER),
                 state.RERANKER: address.get(_RERANKER),
             }
         )
@@ -76,6 +78,11 @@ def leave_address() -> None:
 
 def _address(result: SearchResult) -> dict[str, str]:
     """Return the parameters; what the visitor never chose is left to the settings of whoever opens it."""
-    chosen = {_RETRIEVE_K: state.RETRIEVE_K, _TOP_K: state.TOP_K, _RERANKER: state.RERANKER}
+    chosen = {
+        _RETRIEVE_K: state.RETRIEVE_K,
+        _TOP_K: state.TOP_K,
+        _RETRIEVER: state.RETRIEVER,
+        _RERANKER: state.RERANKER,
+    }
     said = {name: str(st.session_state[key]) for name, key in chosen.items() if key in st.session_state}
     return {_COLLECTION: result.collection, _QUESTION: result.query, **said}

@@ -22,7 +22,9 @@ JUDGE_PAGE = "rag/ui/pages/judge.py"
 
 QUESTION = "question"
 RETRIEVE_K = "retrieve_k"
+RETRIEVER = "retriever"
 RERANKER = "reranker"
+ANSWER = "answer_kind"
 TOP_K = "top_k"
 RECORD = "record"
 RECORD_HELP = (

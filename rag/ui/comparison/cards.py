@@ -1,104 +1,44 @@
 """Draw a comparison as HTML: every text escaped, every character shown as it is."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 
-from rag.amounts import counted
 from rag.charts import Move, flow, links
-from rag.records import Hit, Passage, RerankedHit, SearchResult
-from rag.ui.comparison.grading_html import KEYS, Verdict, grade_buttons
+from rag.language_names import language_name
+from rag.outcomes import Ordering
+from rag.records import SearchResult
+from rag.ui.comparison.card_html import UNJUDGED, Card, Drawing
+from rag.ui.comparison.grading_html import Verdict
 from rag.ui.comparison.movements import ALL, Movements
-from rag.ui.numbers_html import SIMILARITY_HELP, meanings, rerank_scores, retrieval_scores
-from rag.ui.passage_html import differences, folded_text, highlighted, marker, page_image, source
+from rag.ui.comparison.orders import is_fused
+from rag.ui.numbers_html import fused_ranks, meanings, rerank_scores, retrieval_scores, word_score
+from rag.ui.passage_html import marker
 from rag.ui.timing_html import timing_strip
-from rag.wording import Movement, after_reranking, after_retrieval, is_remote, named, place, summary
+from rag.wording import (
+    ANSWER_STAGES,
+    RETRIEVER_TITLES,
+    after_reranking,
+    after_retrieval,
+    found_by,
+    from_words,
+    is_remote,
+    named,
+    summary,
+)
 
 __all__ = ["comparison", "meanings", "notice"]
 
-_UNJUDGED = Verdict()
-
 
 @dataclass(frozen=True, slots=True)
-class _Card:
-    """A hit of one column, how it moved, and its numbers as HTML."""
+class _Column:
+    """A ranking as it is headed: what made it, and how many hits it has beyond its cards."""
 
-    hit: Hit | RerankedHit
-    movement: Movement | None
-    scores: str
-
-    @property
-    def key(self) -> str:
-        """What its line and its card in the other column have too."""
-        return str(self.hit.retrieved_rank if isinstance(self.hit, RerankedHit) else self.hit.rank)
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """What all cards of one answer have in common. Without `verdicts` they cannot be graded."""
-
-    mark: re.Pattern[str]
-    collection: str
-    drawable: Collection[str]
-    verdicts: Mapping[str, Verdict] | None
-
-    def card(self, card: _Card, twins: Sequence[_Card]) -> str:
-        passage = card.hit.passage
-        return (
-            f'<article class="rl-card{self._judged(passage)}" {self._labels(card)}>{_head(card)}'
-            f"{source(passage)}{folded_text(passage.text, self.mark)}{self._page(passage)}"
-            f"{self._grades(passage)}{self._twins(card, twins)}</article>"
-        )
-
-    def _labels(self, card: _Card) -> str:
-        passage = card.hit.passage
-        where = f", {place(passage.kind, passage.page)}" if passage.page is not None else ""
-        keys = f' aria-keyshortcuts="{KEYS}"' if self.verdicts is not None else ""
-        label = f"Rank {card.hit.rank}, {passage.document}{where}"
-        return (
-            f'data-chunk="{escape(passage.chunk_id)}" data-c="{card.key}" tabindex="0"{keys} '
-            f'aria-label="{escape(label)}"'
-        )
-
-    def _judged(self, passage: Passage) -> str:
-        worth = (self.verdicts or {}).get(passage.chunk_id, _UNJUDGED).worth
-        return f" rl-judged-{worth}" if worth else ""
-
-    def _grades(self, passage: Passage) -> str:
-        if self.verdicts is None:
-            return ""
-        return grade_buttons(self.verdicts.get(passage.chunk_id, _UNJUDGED))
-
-    def _twins(self, card: _Card, twins: Sequence[_Card]) -> str:
-        if not twins:
-            return ""
-        ranks = ", ".join(str(twin.hit.rank) for twin in twins)
-        what = "the same text" if all(twin.hit.similarity == 1 for twin in twins) else "nearly the same text"
-        also = f"{what} at {'rank' if len(twins) == 1 else 'ranks'} {ranks}"
-        shown = "".join(self._twin(twin, card.hit.passage.text) for twin in twins)
-        return (
-            f'<details class="rl-twins"><summary><b>×{len(twins) + 1}</b> {also}</summary>{shown}</details>'
-        )
-
-    def _twin(self, twin: _Card, text_above: str) -> str:
-        passage, likeness = twin.hit.passage, twin.hit.similarity or 0.0
-        if likeness == 1:
-            said, text = "the same text", highlighted(passage.text, self.mark)
-        else:
-            text, n_words = differences(text_above, passage.text)
-            said = f"similarity {likeness:.3f}, {counted(n_words, 'word')} changed"
-        return (
-            f'<div class="rl-twin{self._judged(passage)}" role="group" {self._labels(twin)}>{_head(twin)}'
-            f"{source(passage)}"
-            f'<details><summary title="{escape(SIMILARITY_HELP)}">{escape(said)}</summary>'
-            f'<div class="rl-text" dir="auto">{text}</div></details>{self._page(passage)}'
-            f"{self._grades(passage)}</div>"
-        )
-
-    def _page(self, passage: Passage) -> str:
-        return page_image(passage, self.collection) if passage.document_id in self.drawable else ""
+    title: str
+    made_by: str
+    cards: Sequence[Card]
+    n_all: int
 
 
 def comparison(
@@ -108,36 +48,27 @@ def comparison(
     drawable: Collection[str] = (),
     verdicts: Mapping[str, Verdict] | None = None,
     movements: Movements = ALL,
+    words_alone: bool = False,
     told: str = "",
 ) -> str:
     """Return both rankings, cut to `top_k`, with the rank flow between them, under a sentence and the times.
 
     The documents whose ids are in `drawable` have pages that can be shown. `verdicts`, by chunk id, are
     what is said of the passages; None draws cards that cannot be graded, else the judge is `told`
-    something. `movements` says which are shown.
+    something. `movements` says which are shown. With `words_alone`, the lexical search is a third column.
     """
-    draw = _Drawing(marker(result.query), result.collection, drawable, verdicts)
-    ranks_now = {hit.retrieved_rank: hit.rank for hit in result.reranked}
-    left = [
-        _Card(hit, after_retrieval(hit.rank, ranks_now, top_k), retrieval_scores(hit))
-        for hit in result.retrieved[:top_k]
-        if movements.include(hit.rank, ranks_now.get(hit.rank, hit.rank), top_k)
-    ]
-    right = [
-        _Card(hit, after_reranking(hit, top_k), rerank_scores(hit))
-        for hit in result.reranked[:top_k]
-        if movements.include(hit.retrieved_rank, hit.rank, top_k)
-    ]
-    reranker = named(result.reranker) if result.reranker else "off"
-    kind = "remote" if result.reranker and is_remote(result.reranker) else "cross-encoder"
+    draw = Drawing(marker(result.query), result.collection, drawable, verdicts)
+    columns = [_retrieved(result, top_k, movements), _reranked(result, top_k, movements)]
+    if words_alone:
+        columns.append(_lexical(result, top_k, movements))
     notices = "".join(map(_notice, result.notices))
+    three = " rl-with-words" if words_alone else ""
     return (
         f'<div class="rl rl-linked" data-key="{_key(result)}">'
-        f'<p class="rl-summary">{escape(summary(result, top_k))}</p>{notices}{timing_strip(result)}'
-        f"{_told(told)}"
-        f'<div class="rl-columns">{_flow(result, top_k, verdicts or {}, movements)}'
-        f"{_column('Retrieved · FAISS', result.embedder.id, left, len(result.retrieved), draw)}"
-        f"{_column(f'Reranked · {kind}', reranker, right, len(result.reranked), draw)}"
+        f'<p class="rl-summary">{escape(summary(result, top_k))}</p>{_how(result)}{notices}'
+        f"{timing_strip(result)}{_told(told)}"
+        f'<div class="rl-columns{three}">{_flow(result, top_k, verdicts or {}, movements)}'
+        f"{''.join(_column(column, draw) for column in columns)}"
         f"</div>{links(str(hit.rank) for hit in result.retrieved)}</div>"
     )
 
@@ -145,6 +76,64 @@ def comparison(
 def notice(sentence: str) -> str:
     """Return a sentence that a visitor should know before asking."""
     return f'<div class="rl">{_notice(sentence)}</div>'
+
+
+def _retrieved(result: SearchResult, top_k: int, movements: Movements) -> _Column:
+    ranks_now = {hit.retrieved_rank: hit.rank for hit in result.reranked}
+    cards = [
+        Card(hit, after_retrieval(hit.rank, ranks_now, top_k), retrieval_scores(hit), str(hit.rank))
+        for hit in result.retrieved[:top_k]
+        if movements.include(hit.rank, ranks_now.get(hit.rank, hit.rank), top_k)
+    ]
+    title = f"Retrieved · {RETRIEVER_TITLES[result.retriever]}"
+    return _Column(title, found_by(result), cards, len(result.retrieved))
+
+
+def _reranked(result: SearchResult, top_k: int, movements: Movements) -> _Column:
+    ordering = result.ordering or Ordering()
+    cards = [
+        Card(
+            hit,
+            after_reranking(hit, top_k),
+            fused_ranks(hit, ordering) + rerank_scores(hit),
+            str(hit.retrieved_rank),
+        )
+        for hit in result.reranked[:top_k]
+        if movements.include(hit.retrieved_rank, hit.rank, top_k)
+    ]
+    kind = "remote" if result.reranker and is_remote(result.reranker) else "cross-encoder"
+    reranker = named(result.reranker) if result.reranker else "off"
+    if is_fused(result):
+        return _Column(
+            f"Reranked · {kind}, ranks fused",
+            f"{reranker}, and the order retrieved",
+            cards,
+            len(result.reranked),
+        )
+    return _Column(f"Reranked · {kind}", reranker, cards, len(result.reranked))
+
+
+def _lexical(result: SearchResult, top_k: int, movements: Movements) -> _Column:
+    """Return the lexical search by itself; a filter leaves those of its hits that it leaves of the others."""
+    candidates = {hit.passage.chunk_id: hit.rank for hit in result.retrieved}
+    ranks_now = {hit.retrieved_rank: hit.rank for hit in result.reranked}
+    cards = []
+    for hit in result.lexical[:top_k]:
+        candidate = candidates.get(hit.passage.chunk_id)
+        now = ranks_now.get(candidate or 0, candidate)
+        if movements == ALL or (candidate and now and movements.include(candidate, now, top_k)):
+            moved = from_words(hit.rank, candidate)
+            cards.append(Card(hit, moved, word_score(hit), str(candidate or "")))
+    return _Column("Words alone · BM25", "the question's words, stemmed", cards, len(result.lexical))
+
+
+def _how(result: SearchResult) -> str:
+    """Return the question's language, where it is sure, what was searched by, and the final order's rule."""
+    language = f"Question in {language_name(result.language)} · " if result.language else ""
+    by = {"dense": "vectors", "lexical": "words", "hybrid": "vectors and words"}[result.retriever]
+    because = result.ordering.because if result.ordering else ""
+    order = f'<p class="rl-how">Final order: {escape(because)}</p>' if because else ""
+    return f'<p class="rl-how">{escape(language)}{result.retriever} retrieval, by {by}</p>{order}'
 
 
 def _told(sentence: str) -> str:
@@ -160,7 +149,7 @@ def _flow(result: SearchResult, top_k: int, verdicts: Mapping[str, Verdict], mov
             hit.passage.document,
             hit.retrieved_rank,
             hit.rank,
-            verdicts.get(hit.passage.chunk_id, _UNJUDGED).grade,
+            verdicts.get(hit.passage.chunk_id, UNJUDGED).grade,
         )
         for hit in result.reranked
     ]
@@ -171,33 +160,27 @@ def _flow(result: SearchResult, top_k: int, verdicts: Mapping[str, Verdict], mov
 
 def _key(result: SearchResult) -> str:
     """What tells one answer from another: of another one, nothing stays unfolded."""
-    told = f"{result.collection}\n{result.query}\n{result.total_s!r}"
+    # The search alone: an answer that comes later, with a wait of its own, is still about this search.
+    times = {stage.stage: stage.seconds for stage in reversed(result.stages)}
+    times = {name: seconds for name, seconds in times.items() if name not in ANSWER_STAGES}
+    told = f"{result.collection}\n{result.query}\n{sorted(times.items())!r}"
     return sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _head(card: _Card) -> str:
-    moved = ""
-    if card.movement:
-        moved = (
-            f'<span class="rl-move rl-{card.movement.direction}" title="{escape(card.movement.sentence)}">'
-            f"{escape(card.movement.mark)}</span>"
-        )
-    return f'<div class="rl-head"><span class="rl-rank">{card.hit.rank}</span>{moved}{card.scores}</div>'
 
 
 def _notice(sentence: str) -> str:
     return f'<p class="rl-notice" role="status">{escape(sentence)}</p>'
 
 
-def _column(title: str, model_id: str, cards: Sequence[_Card], n_all: int, draw: _Drawing) -> str:
+def _column(column: _Column, draw: Drawing) -> str:
     """Return the cards in order; those that say the same as an earlier one lie folded under it."""
-    ranks = {card.hit.rank for card in cards}
-    twins: dict[int | None, list[_Card]] = {}
-    for card in cards:
+    ranks = {card.hit.rank for card in column.cards}
+    twins: dict[int | None, list[Card]] = {}
+    for card in column.cards:
         first = card.hit.duplicate_of
         twins.setdefault(first if first in ranks else None, []).append(card)
     shown = "".join(draw.card(card, twins.get(card.hit.rank, ())) for card in twins.get(None, ()))
+    title = escape(column.title)
     return (
-        f'<section class="rl-column" aria-label="{escape(title)}"><header><h3>{escape(title)}</h3>'
-        f"<p>{escape(model_id)} · {len(cards)} of {n_all}</p></header>{shown}</section>"
+        f'<section class="rl-column" aria-label="{title}"><header><h3>{title}</h3>'
+        f"<p>{escape(column.made_by)} · {len(column.cards)} of {column.n_all}</p></header>{shown}</section>"
     )

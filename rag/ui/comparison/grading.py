@@ -50,7 +50,7 @@ def of_result(library: Library, result: SearchResult) -> dict[str, Verdict]:
     """Return what is said of the passages of `result`, read anew."""
     return verdicts(
         library.judgments(result.collection, result.query),
-        (hit.passage for hit in result.retrieved),
+        _passages(result).values(),
         name.name(),
     )
 
@@ -65,9 +65,10 @@ def seen() -> int:
     return int(st.session_state.get(_SEEN, 0))
 
 
-def told(verdicts: Mapping[str, Verdict], n_candidates: int) -> str:
+def told(result: SearchResult, verdicts: Mapping[str, Verdict]) -> str:
     """Return how far the judging is, what the last mark came to, and how a card is graded by keys."""
-    judged = f"{len(verdicts):,} of {counted(n_candidates, 'candidate')} judged."
+    n_judged = sum(hit.passage.chunk_id in verdicts for hit in result.retrieved)
+    judged = f"{n_judged:,} of {counted(len(result.retrieved), 'candidate')} judged."
     last = str(
         st.session_state.get(_SAID) or "On a card, the keys 0 to 3 grade it, X cannot judge, U undoes."
     )
@@ -76,7 +77,7 @@ def told(verdicts: Mapping[str, Verdict], n_candidates: int) -> str:
 
 def take(library: Library, result: SearchResult, key: str) -> None:
     """Save the marks made in the drawing `key` of `result`, those that are not saved yet."""
-    passages = {hit.passage.chunk_id: hit.passage for hit in result.retrieved}
+    passages = _passages(result)
     for mark in drawing.marks(key):
         if mark.n <= seen():
             continue
@@ -135,6 +136,11 @@ def _steps(where: _Where) -> list[Judgment | None]:
 
 def _named(judgment: Judgment) -> str:
     return "cannot judge" if judgment.grade is None else f"grade {judgment.grade}"
+
+
+def _passages(result: SearchResult) -> dict[str, Passage]:
+    """Return what can be graded, by chunk id: the candidates, and what words alone have found."""
+    return {hit.passage.chunk_id: hit.passage for hit in (*result.lexical, *result.retrieved)}
 
 
 def _span(of: Judgment | Passage) -> tuple[str, int, int]:

@@ -12,10 +12,13 @@ from rag.service import Service
 from rag.ui import components, state
 from rag.ui.comparison import grading
 from rag.ui.comparison.movements import ALL, Movements
+from rag.ui.comparison.orders import in_reranker_order, is_fused
 from rag.ui.inspection import sections
 
 COMPARISON = "comparison"
 MOVED, CROSSED = "moved_at_least", "crossed_top_k"
+ORDER, WORDS_ALONE = "order_shown", "words_alone"
+_FUSED, _PURE = "Fused", "Reranker alone"
 _ENTERED, _LEFT = "Entered the top k", "Left the top k"
 
 
@@ -35,22 +38,53 @@ def draw(
             key=state.TOP_K,
             persist_state="session",
             help="Only what is shown; nothing is computed again.",
-            width=360,
+            width=240,
         )
         movements = _movements() if found.reranked else ALL
+        words_alone = _words_alone(found)
+        shown = _in_order(found)
     verdicts = grading.of_result(library, found)
-    # What stands above the question already is not said twice.
+    # What stands above the question already is not said twice; the answer stands there too.
     others = tuple(notice for notice in found.notices if notice not in said)
     components.result(
-        replace(found, notices=others),
+        replace(shown, notices=others, answer=None),
         documents,
         top_k=top_k,
         movements=movements,
         verdicts=verdicts,
+        words_alone=words_alone,
         key=COMPARISON,
         on_marks=partial(grading.take, library, found, COMPARISON),
     )
     sections.refresh(found, grading.grades(verdicts))
+
+
+def _in_order(found: SearchResult) -> SearchResult:
+    """Where the final order is a fused one, offer the reranker's own; return `found` in the chosen one."""
+    if not is_fused(found):
+        return found
+    chosen = st.segmented_control(
+        "Order of the reranked",
+        [_FUSED, _PURE],
+        default=_FUSED,
+        required=True,
+        key=ORDER,
+        persist_state="session",
+        help="Both are of the same scores and ranks; nothing is computed again.",
+    )
+    return in_reranker_order(found) if chosen == _PURE else found
+
+
+def _words_alone(found: SearchResult) -> bool:
+    """Where words have found a part of the candidates, offer their search by itself as a third column."""
+    if found.retriever != "hybrid":
+        return False
+    return st.toggle(
+        "Words alone",
+        key=WORDS_ALONE,
+        persist_state="session",
+        help="A third column: what the lexical search (BM25) found by itself.",
+    )
 
 
 def _movements() -> Movements:

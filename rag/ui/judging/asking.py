@@ -55,15 +55,16 @@ def _is_wanted() -> bool:
 def _record(service: Service, judging: Judging, query: str, pulse: Pulse) -> None:
     # Read beforehand: where documents change while it is answered, the answer counts as an older one.
     revision = service.library.store.existing(judging.collection).revision
+    retrieve_k = _retrieve_k(service, judging)
     result = service.pipeline.search(
         query,
         collection=judging.collection,
-        retrieve_k=_retrieve_k(service, judging),
+        retrieve_k=retrieve_k,
         watch=Stopwatch(),
         pulse=pulse,
     )
     # Under the name that it has in the queue, whatever was cleaned away before it was asked.
-    service.library.store.runs.add(replace(result, query=query), revision=revision)
+    service.library.store.runs.add(replace(result, query=query), revision=revision, asked_for=retrieve_k)
 
 
 def _retrieve_k(service: Service, judging: Judging) -> int:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from rag.errors import RagError
 from rag.jobs.data_set import start_data_set
+from rag.jobs.measure import present_setup
 from rag.names import MAX_COLLECTION_CHARS, file_name
 from rag.report import exports, imports
 from rag.report.html import build
@@ -35,7 +36,7 @@ class File:
 
 def files(service: Service, collection: str, judge: str | None) -> tuple[File, ...]:
     """Return the files that can be downloaded, of the judgments of `judge` (None: of all)."""
-    library, by = service.library, service.pipeline.preferred.info
+    library, by = service.library, present_setup(service)
     stem = file_name(collection).replace("/", "-")
     return (
         File(
@@ -43,7 +44,7 @@ def files(service: Service, collection: str, judge: str | None) -> tuple[File, .
             "Report (HTML)",
             "text/html",
             "One file to read and print anywhere: questions, both orders, measures, times, models.",
-            lambda: build(library, collection, judge=judge, reranker=by),
+            lambda: build(library, collection, judge=judge, setup=by),
             needs_runs=True,
         ),
         File(
@@ -59,15 +60,15 @@ def files(service: Service, collection: str, judge: str | None) -> tuple[File, .
             "Run: retrieved",
             "text/plain",
             "The retriever's order of each question, as TREC has it.",
-            lambda: exports.runs_trec(library, collection, "retrieved", reranker=by),
+            lambda: exports.runs_trec(library, collection, "retrieved", setup=by),
             needs_runs=True,
         ),
         File(
             f"{stem}-reranked.trec",
             "Run: reranked",
             "text/plain",
-            "The reranker's order of each question, as TREC has it.",
-            lambda: exports.runs_trec(library, collection, "reranked", reranker=by),
+            "The final order of each question, as TREC has it.",
+            lambda: exports.runs_trec(library, collection, "reranked", setup=by),
             needs_runs=True,
         ),
         File(

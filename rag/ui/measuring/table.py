@@ -6,6 +6,7 @@ import streamlit as st
 
 from rag.amounts import counted
 from rag.evaluation.measures import WHY, CollectionMeasure
+from rag.language_names import language_name
 from rag.metrics import Metrics, named
 from rag.ui import open_question
 
@@ -15,6 +16,7 @@ _NUMBER = st.column_config.NumberColumn(format="%.3f")
 _CONFIG = {
     "Question": st.column_config.TextColumn(width="large"),
     "Retrieved": _NUMBER,
+    "Reranker alone": _NUMBER,
     "Reranked": _NUMBER,
     "Difference": st.column_config.NumberColumn(format="%+.3f"),
     "If unjudged are good": st.column_config.NumberColumn(
@@ -56,9 +58,12 @@ def _columns(found: CollectionMeasure, shown: str) -> dict[str, list[object]]:
         return named(metrics, recall_depth=means.recall_depth, precision_depth=means.precision_depth)[name]
 
     every = found.questions
+    languages = [one.language and language_name(one.language) for one in every]
     return {
         "Question": [one.query for one in every],
+        **({"Language": [*languages]} if len(found.languages) > 1 else {}),
         "Retrieved": [of(one.retrieved) for one in every],
+        **({"Reranker alone": [of(one.by_reranker) for one in every]} if found.by_reranker else {}),
         "Reranked": [of(one.reranked) for one in every],
         "Difference": [of(one.difference) for one in every],
         "If unjudged are good": [of(one.reranked_if_good) for one in every],

@@ -5,21 +5,14 @@ from html import escape
 
 from rag.amounts import counted, milliseconds
 from rag.charts.bars import Row, interval
-from rag.evaluation.measures import CollectionMeasure, Gain
+from rag.evaluation.measures import CollectionMeasure, Gain, answered
+from rag.language_names import language_name
 from rag.metrics import MetricMeans
 from rag.stats.resample import FEWEST
 from rag.ui.tables import table
 from rag.wording import named
 
-_HEADS = (
-    "Measure",
-    "Retrieved",
-    "Reranked",
-    "Difference",
-    "95% interval",
-    "Better · same · worse",
-    "Sign test p",
-)
+_DIFFERENCE = ("Difference", "95% interval", "Better · same · worse", "Sign test p")
 _NO_FIGURE = "–"
 _ENOUGH_JUDGED = 0.7
 
@@ -30,7 +23,7 @@ def headline(found: CollectionMeasure) -> str:
     before, after = found.retrieved.means.ndcg_at_10, found.reranked.means.ndcg_at_10
     basis = [
         f"Measured: {counted(len(found.questions), 'judged question')}, each with its first "
-        f"{counted(found.depth, 'candidate')}, reranked by {named(found.reranker)}."
+        f"{counted(found.depth, 'candidate')}, reranked by {named(found.reranker)}. {answered(found)}"
     ]
     if found.latency:
         basis.append(
@@ -75,20 +68,52 @@ def _cautions(found: CollectionMeasure) -> Sequence[str]:
 
 
 def measures(found: CollectionMeasure) -> str:
-    """Return the table of all measures: both stages, the difference, its interval, wins and losses."""
-    before, after = found.retrieved.by_name, found.reranked.by_name
+    """Return the table of all measures: both stages, the difference, its interval, wins and losses.
+
+    Where ranks were fused, the reranker's own order has a column beside the final one.
+    """
+    stages = [("Retrieved", found.retrieved), *_orders(found.reranked, found.by_reranker)]
     gains = {gain.name: gain for gain in found.gains}
     rows = [
         (
             name,
-            f"{before[name]:.3f}",
-            f"{after[name]:.3f}",
+            *(f"{means.by_name[name]:.3f}" for _, means in stages),
             *(_gain(gains[name]) if name in gains else [_NO_FIGURE] * 4),
         )
-        for name in before
+        for name in found.retrieved.by_name
     ]
-    means = table(_HEADS, rows, numbers=range(1, 7), caption="Means over the measured questions")
+    heads = ("Measure", *(title for title, _ in stages), *_DIFFERENCE)
+    means = table(heads, rows, numbers=range(1, len(heads)), caption="Means over the measured questions")
     return f'<div class="rl-measures">{means}</div>'
+
+
+def _orders(final: MetricMeans, by_reranker: MetricMeans | None) -> list[tuple[str, MetricMeans]]:
+    if by_reranker is None:
+        return [("Reranked", final)]
+    return [("Reranker alone", by_reranker), ("Final order", final)]
+
+
+def languages(found: CollectionMeasure) -> str:
+    """Return nDCG@10 of each language of the questions as a table; nothing where there is but one."""
+    if len(found.languages) < 2:
+        return ""
+    has_own = found.by_reranker is not None
+    rows = [
+        (
+            "not sure" if one.language is None else escape(language_name(one.language)),
+            str(one.reranked.queries),
+            f"{one.retrieved.means.ndcg_at_10:.3f}",
+            *([f"{(one.by_reranker or one.reranked).means.ndcg_at_10:.3f}"] if has_own else []),
+            f"{one.reranked.means.ndcg_at_10:.3f}",
+            *_gain(one.gain),
+        )
+        for one in found.languages
+    ]
+    titles = (title for title, _ in _orders(found.reranked, found.by_reranker))
+    heads = ("Language", "Questions", "Retrieved", *titles, *_DIFFERENCE)
+    caption = "nDCG@10 by the language of the question"
+    shown = table(heads, rows, numbers=range(1, len(heads)), caption=caption)
+    return f'<div class="rl-measures">{shown}</div>'
 
 
 def _gain(gain: Gain) -> list[str]:

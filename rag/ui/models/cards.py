@@ -145,7 +145,8 @@ def embedders_in_use(rows: Iterable[tuple[str, str, bool]], default_id: str) -> 
 def preset(preset: Preset, models: Iterable[tuple[CatalogEntry, str]]) -> str:
     """Return what a preset consists of and costs, from (model, its state)."""
     rows = facts((TASKS[known.task], f"{known.id}: {state}") for known, state in models)
-    return _model(preset.name, f"<p>{escape(preset.choose)}</p>{rows}")
+    said = f"{preset.choose} {preset.cost}".rstrip()
+    return _model(preset.name, f"<p>{escape(said)}</p>{rows}")
 
 
 def to_fetch(entry: CatalogEntry) -> str:

@@ -7,7 +7,7 @@ from rag.errors import BusyError, RagError
 from rag.samples import SAMPLE_COLLECTION, sample_files, sample_questions
 from rag.timing import Stopwatch
 from rag.ui import asking, components, resources, state
-from rag.ui.comparison import grading, view
+from rag.ui.comparison import answering, grading, view
 from rag.ui.inspection import sections
 from rag.ui.library import collections, uploads
 from rag.ui.shelf import why_unsearchable
@@ -43,9 +43,7 @@ with st.sidebar:
                 state.forget_jobs()
                 st.rerun()
 
-components.title(
-    "RerankLens", collection, says="What FAISS retrieved, and what the cross-encoder made of it."
-)
+components.title("RerankLens", collection, says="What was retrieved, and what the cross-encoder made of it.")
 
 standing = service.pipeline.standing
 components.notices([*standing, *unsearchable])
@@ -75,6 +73,7 @@ if documents:
     result_slot = st.empty()  # what is drawn into it takes the place of the result before
     if form.sent or state.take_asked():
         watch = Stopwatch()
+        answering.stop()
         try:
             revision = library.store.existing(collection).revision
             with asking.on_its_way(result_slot, form.retrieve_k) as pulse:
@@ -83,6 +82,7 @@ if documents:
                     collection=collection,
                     retrieve_k=form.retrieve_k,
                     reranker=form.reranker,
+                    retriever=form.retriever,
                     watch=watch,
                     pulse=pulse,
                 )
@@ -106,7 +106,8 @@ if documents:
                 st.text("The documents have changed since this question was asked. Ask again to search them.")
             if state.is_superseded(service.reranker.info):
                 st.text("The reranker has changed since this question was asked. Ask again to see its order.")
-            view.draw(service, found, documents, standing)
+            answering.draw(service, found, form.answer)
+            view.draw(service, answering.with_answer(found, form.answer), documents, standing)
             # Not in the fragment above: a click in one cannot cancel what takes long.
             grades = grading.grades(grading.of_result(library, found))
             sections.draw(service, found, grades, int(st.session_state[state.TOP_K]))

@@ -5,6 +5,7 @@ import streamlit as st
 from rag.amounts import counted
 from rag.evaluation.asking import to_ask
 from rag.evaluation.collection import CollectionMeasure, measure, questions
+from rag.jobs.measure import present_setup
 from rag.library import Library
 from rag.service import Service
 from rag.ui import components, drawing, resources, state
@@ -16,11 +17,15 @@ from rag.ui.shelf import why_unsearchable
 def overall(found: CollectionMeasure) -> None:
     """Draw the measures over all questions."""
     st.html(view.headline(found))
-    one, other = st.columns([1.6, 1], gap="large")
+    # The table with both orders takes the whole width.
+    is_wide = found.by_reranker is not None
+    one, other = (st.container(), st.container()) if is_wide else st.columns([1.6, 1], gap="large")
     one.html(view.measures(found))
     if chart := view.intervals(found):
         with other:
             drawing.show(chart, key="measure_intervals")
+    if languages := view.languages(found):
+        st.html(languages)
     with st.expander("What the unjudged passages could change", icon=":material/help:"):
         st.text(
             "A passage that nobody judged counts as not relevant. These are the measures if all were so, "
@@ -55,18 +60,18 @@ def nothing_measured(found: CollectionMeasure, n_questions: int) -> None:
 
 def page(service: Service, library: Library, collection: str) -> None:
     """Draw the measures of a collection that has documents."""
-    reranker = service.pipeline.preferred.info
+    setup = present_setup(service)
     choice = measure_choice.draw(library, collection)
     found = measure(
         library,
         collection,
         judge=choice.judge,
-        reranker=reranker,
+        setup=setup,
         k=choice.precision_depth,
         recall_depth=choice.recall_depth,
     )
     every = questions(library, collection)
-    left = to_ask(library, collection, reranker=reranker, depth=found.depth)
+    left = to_ask(library, collection, setup=setup, depth=found.depth)
     asking.jobs(service, collection)
     if found.questions:
         overall(found)

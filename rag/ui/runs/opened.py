@@ -7,6 +7,7 @@ import streamlit as st
 from rag.amounts import counted, milliseconds
 from rag.errors import LibraryError
 from rag.evidence import Run, RunInfo
+from rag.inspect.repeat import order_of
 from rag.library import Library
 from rag.records import SearchResult
 from rag.service import Service
@@ -15,7 +16,7 @@ from rag.ui import asking, components, sharing, state, working
 from rag.ui.inspection import known, reader
 from rag.ui.runs import table
 from rag.ui.runs.then_and_now import comparison
-from rag.wording import named
+from rag.wording import found_by, named
 
 
 def from_address(library: Library) -> Run | None:
@@ -35,11 +36,11 @@ def head(service: Service, run: Run) -> None:
     info = run.info
     revision = _revision(service.library, info)
     st.html(f'<div class="rl"><p class="rl-summary rl-asked" dir="auto">{escape(info.query)}</p></div>')
-    reranker = named(info.reranker) if info.reranker else "no reranker"
+    ordered = f"ordered by {named(info.reranker)}" if info.reranker else "not reranked"
     marks = table.notes(info, revision)
     st.text(
         f"Asked on {components.local_time(info.asked_at)} of {info.collection}: "
-        f"{counted(info.retrieved, 'candidate')} by {named(info.embedder)}, ordered by {reranker}, in "
+        f"{counted(info.retrieved, 'candidate')} by {found_by(run.result)}, {ordered}, in "
         f"{milliseconds(info.total_s)}" + (f" ({', '.join(marks)})" if marks else "") + ". Every text, score "
         "and time below is that of then; the address of this page opens it again."
     )
@@ -79,6 +80,8 @@ def _ask_again(service: Service, run: Run) -> None:
             collection=run.info.collection,
             retrieve_k=max(run.info.retrieved, 1),
             reranker=reader.choice_of(run.result),
+            retriever=run.result.retriever,
+            order=order_of(run.result),
             fresh=True,  # times are to be compared, too
             watch=Stopwatch(),
             pulse=pulse,

@@ -12,7 +12,7 @@ from rag.evidence import RunInfo
 from rag.service import Service
 from rag.store.runs import MOST_RUNS
 from rag.ui import sharing, state
-from rag.wording import reranker_label
+from rag.wording import RETRIEVER_TITLES, reranker_label
 
 SEARCH, KEPT_ONLY, SURE = "runs_search", "runs_kept_only", "runs_sure"
 _FEW = 4  # runs: they need no search box
@@ -88,6 +88,7 @@ def _columns(found: Sequence[RunInfo], revision: str) -> dict[str, list[object]]
         "Asked": [datetime.fromisoformat(run.asked_at) for run in found],
         "Time (ms)": [run.total_s * 1000 for run in found],
         "Candidates": [run.retrieved for run in found],
+        "Found by": [RETRIEVER_TITLES[run.retriever] for run in found],
         "Reranker": [reranker_label(run.reranker) if run.reranker else "none" for run in found],
         "Notes": [", ".join(notes(run, revision)) or None for run in found],
     }
@@ -97,6 +98,7 @@ def notes(run: RunInfo, revision: str) -> tuple[str, ...]:
     """Return what makes a run not an ordinary one."""
     said = {
         "kept": run.kept,
+        "order fused": run.is_fused,
         "cold": run.cold,
         f"{run.cached} cached": run.cached > 0,
         "documents changed since": run.revision != revision,

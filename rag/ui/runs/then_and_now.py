@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from rag.amounts import milliseconds
+from rag.evaluation.measures import RULES
+from rag.outcomes import Ordering
 from rag.records import Hit, ModelInfo, Passage, RerankedHit, SearchResult
 from rag.stats.agreement import agreement, agreement_sentence
 from rag.timing import together
 from rag.ui import tables
-from rag.wording import named
+from rag.wording import RETRIEVER_TITLES, named
 
 _TOP = 10
 _CHARS = 80
@@ -21,8 +23,13 @@ def comparison(then: SearchResult, now: SearchResult, *, documents_changed: bool
 
 
 def _said(then: SearchResult, now: SearchResult, documents_changed: bool) -> list[str]:
-    said = [_model("embedder", then.embedder, now.embedder), _model("reranker", then.reranker, now.reranker)]
-    said.append("The documents have changed since." if documents_changed else "The documents are the same.")
+    said = [
+        _model("embedder", then.embedder, now.embedder),
+        _found(then, now),
+        _model("reranker", then.reranker, now.reranker),
+        "The documents have changed since." if documents_changed else "The documents are the same.",
+        *_ruled(then, now),
+    ]
     for what, before, after in (
         ("retrieved", then.retrieved, now.retrieved),
         ("reranked", then.reranked, now.reranked),
@@ -40,6 +47,23 @@ def _model(role: str, then: ModelInfo | None, now: ModelInfo | None) -> str:
     if before == after:
         return f"The {role} {before} has other weights, or runs elsewhere, than then."
     return f"The {role} was {before}, and is {after} now."
+
+
+def _found(then: SearchResult, now: SearchResult) -> str:
+    before, after = (RETRIEVER_TITLES[answer.retriever] for answer in (then, now))
+    if before == after:
+        return f"The candidates were found by {before} both times."
+    return f"The candidates were found by {before}, and are by {after} now."
+
+
+def _ruled(then: SearchResult, now: SearchResult) -> list[str]:
+    """Return what to say of the rules by which the final orders came about, if they were not the usual."""
+    before, after = ((answer.ordering or Ordering()).rule for answer in (then, now))
+    if before == after == "reranker":
+        return []
+    if before == after:
+        return [f"The final order was made by the same rule both times: {RULES[before]}."]
+    return [f"The final order was: {RULES[before]}. It is now: {RULES[after]}."]
 
 
 def _ids(hits: Sequence[Hit | RerankedHit]) -> list[str]:
@@ -94,7 +118,10 @@ def _moved(then: Hit | RerankedHit | None, now: Hit | RerankedHit | None) -> str
 def _score(hit: Hit | RerankedHit | None) -> str:
     if hit is None:
         return "–"
-    value = hit.order if isinstance(hit, RerankedHit) else hit.cosine
+    if isinstance(hit, RerankedHit):
+        value: float | None = hit.order
+    else:
+        value = hit.bm25 if hit.cosine is None else hit.cosine
     return "–" if value is None else f"{value:.3f}"
 
 

@@ -13,7 +13,7 @@ from rag.records import Hit, Passage, RerankedHit
 from rag.ui.numbers_html import rerank_scores, retrieval_scores
 from rag.ui.passage_html import folded_text, marker, source
 from rag.ui.versus.html import took
-from rag.wording import after_reranking, named
+from rag.wording import after_reranking, found_by, named
 
 _NO_RANK = "–"
 
@@ -31,14 +31,14 @@ def duel(found: Duel, names: tuple[str, str], *, top_k: int, swapped: bool = Fal
         cards.card(hit, _others(hit.passage, ranks) + retrieval_scores(hit))
         for hit in found.retrieved.retrieved[:top_k]
     ]
-    columns = [_column("Retrieved", found.retrieved.embedder.id, "", retrieved)]
+    columns = [_column("Retrieved", found_by(found.retrieved), "", retrieved)]
     for letter, (side, name) in zip("AB", sides, strict=True):
         other = {at: of for at, of in ranks.items() if at != letter}
         shown = [
             cards.card(hit, _moved(hit, top_k) + _others(hit.passage, other) + _score(hit))
             for hit in _hits(found, side)[:top_k]
         ]
-        columns.append(_column(f"{letter} · {name}", _model(side), took(side), shown))
+        columns.append(_column(f"{letter} · {name}", _model(side, found), took(side), shown))
     return cards.linked(f'<div class="rl-columns rl-three">{"".join(columns)}</div>')
 
 
@@ -85,8 +85,8 @@ def _ranks(chunks: Sequence[str]) -> Mapping[str, int]:
     return {chunk: rank for rank, chunk in enumerate(chunks, 1)}
 
 
-def _model(side: Ordered) -> str:
-    return named(side.model) if side.reranking else "the retriever's order, by cosine"
+def _model(side: Ordered, found: Duel) -> str:
+    return named(side.model) if side.reranking else f"the retriever's order: {found_by(found.retrieved)}"
 
 
 def _others(passage: Passage, ranks: Mapping[str, Mapping[str, int]]) -> str:
