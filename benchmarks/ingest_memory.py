@@ -24,10 +24,11 @@ from benchmarks.common import ROOT, Limit, MeasureError, Section, progress, spre
 from benchmarks.pages import paragraph
 from rag.config import Settings, usable_cores
 from rag.embed import Embedder
+from rag.file_outcome import FileOutcome
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.machine.memory import resident_bytes
-from rag.records import Chunk, Document, FileOutcome
+from rag.records import Chunk, Document
 from rag.service import open_embedders, open_library
 
 CHUNKS, LIBRARY, GOAL = 10_000, 100_000, 100_000

@@ -32,7 +32,7 @@ evidence, for callers who want to react rather than print.
 
 from pathlib import Path
 
-from rag.records import Reason
+from rag.file_outcome import Reason
 
 
 class RagError(Exception):

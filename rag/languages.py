@@ -7,6 +7,7 @@ from rag.amounts import counted, listed
 from rag.language_names import language_name
 from rag.models.catalog import PRESETS, CatalogEntry, Preset, entry
 from rag.models.manifest import Task
+from rag.models.naming import split_form
 from rag.records import ModelInfo
 
 
@@ -48,7 +49,12 @@ def question_notice(
 
 
 def _known(models: Sequence[ModelInfo]) -> list[CatalogEntry]:
-    return [known for model in models if (known := entry(model.id))]
+    return [known for model in models if (known := known_model(model.id))]
+
+
+def known_model(model_id: str) -> CatalogEntry | None:
+    """Return the catalogue's entry for a model in use, whatever its form ("@fp32"); None without one."""
+    return entry(split_form(model_id)[0])
 
 
 def _unread(documents: Mapping[str, str | None], models: Sequence[CatalogEntry]) -> dict[str, str]:

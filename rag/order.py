@@ -11,8 +11,7 @@ from dataclasses import replace
 from rag.config import OrderChoice
 from rag.fusion import fused_score
 from rag.language_names import language_name
-from rag.languages import may_read
-from rag.models.catalog import entry
+from rag.languages import known_model, may_read
 from rag.outcomes import Ordering, OrderRule, Retriever
 from rag.records import ModelInfo, Passage, RerankedHit
 
@@ -37,7 +36,7 @@ def rule_for(
     of those whose language is known must be in one that it reads. A reranker that the catalogue does not
     know is taken to read everything.
     """
-    known = entry(reranker.id)
+    known = known_model(reranker.id)
     if choice == "reranker" or retriever != "hybrid" or known is None:
         return Ordering()
     if question_language is not None:

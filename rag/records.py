@@ -1,18 +1,9 @@
 """The values that pass between stages: frozen, comparable, picklable, without behaviour."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from rag.logistic import sigmoid
 from rag.outcomes import Answer, Ordering, Retriever
-
-FileStatus = Literal["added", "replaced", "unchanged", "failed"]
-
-# Why a file was not added, or not all of it ("partly_unreadable"). Each has a sentence of its own.
-Reason = Literal[
-    "password_needed", "no_text_layer", "partly_unreadable", "damaged", "not_what_it_says", "empty",
-    "too_large", "too_many_pages", "archive_limits", "took_too_long", "unsupported", "not_read", "not_stored",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +153,8 @@ class RerankedHit(PairScore):
     """A hit as the reranker scored and ranked it. `cosine` is the retriever's, as in Hit.
 
     So are `duplicate_of` and `similarity`, but for the rank: it is the reranker's; and so are
-    `dense_rank`, `lexical_rank`, `phrasing_rank` and `bm25`. `rank` is that of the final order; `reranker_rank` that by the
-    reranker's scores alone, None where the two are one.
+    `dense_rank`, `lexical_rank`, `phrasing_rank` and `bm25`. `rank` is that of the final order,
+    `reranker_rank` that by the reranker's scores alone, None where the two are one.
     """
 
     rank: int
@@ -272,28 +263,6 @@ class Scored:
     total_s: float
     reranker: ModelInfo
     notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileOutcome:
-    """What became of one file. `message` is a sentence for the person who dropped it.
-
-    `document` is the name under which the library holds it, None when it failed. `reason` says in a word
-    why it failed, or that a part of it could not be read. A file of records, such as a JSONL file, is as
-    many `documents`; then `document_id` and `document` are None.
-    """
-
-    name: str
-    status: FileStatus
-    message: str
-    document_id: str | None = None
-    document: str | None = None
-    pages: int = 0
-    chunks: int = 0
-    reason: Reason | None = None
-    language: str | None = None
-    encoding: str | None = None
-    documents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rag.config import RetrieverChoice
 from rag.language_names import language_name
-from rag.languages import may_read
-from rag.models.catalog import CatalogEntry, entry
+from rag.languages import known_model, may_read
+from rag.models.catalog import CatalogEntry
 from rag.outcomes import Retriever
 
 
@@ -33,7 +33,7 @@ def route(
     """
     if choice != "auto":
         return Route(choice)
-    known = entry(embedder_id, "embed")
+    known = known_model(embedder_id)
     if known is None:
         return Route("dense")
     language = question_language or _most(documents, known)

@@ -18,10 +18,10 @@ from starlette.testclient import TestClient
 from rag.api.http import Access
 from rag.api.routes import api_routes
 from rag.errors import BusyError, NotFoundError
+from rag.file_outcome import FileOutcome
 from rag.ingest import SourceFile
 from rag.page_images import PageImages
 from rag.page_links import PageLink, address
-from rag.records import FileOutcome
 from rag.service import Service
 
 SHELF = "pages of a shelf"

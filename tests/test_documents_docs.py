@@ -13,6 +13,7 @@ from rag.chunk import TARGETS
 from rag.config import Settings
 from rag.duplicates import ALIKE, SAME_WORDS
 from rag.evidence import Judgment, Question
+from rag.file_outcome import Reason
 from rag.parse import SUPPORTED
 from rag.parse.formats import FORMATS
 from rag.parse.limits import (
@@ -23,7 +24,7 @@ from rag.parse.limits import (
     MAX_PART_BYTES,
     MAX_UNPACKED_BYTES,
 )
-from rag.records import DEFAULT_CHUNKING, Reason
+from rag.records import DEFAULT_CHUNKING
 from rag.store.trash import KEPT
 from rag.transfer.parts import DOCUMENTS, JUDGMENTS, MANIFEST, ORIGINALS, QUESTIONS, VECTORS, Manifest
 from rag.wording import unit

@@ -17,10 +17,11 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.config import Settings
 from rag.embed import Embedder, Embeddings
+from rag.file_outcome import FileOutcome
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.library.embedders import Embedders
-from rag.records import Chunking, FileOutcome
+from rag.records import Chunking
 from rag.service import open_library
 
 SENTENCE = "The boiler on the second floor needs a new valve before the winter starts. "

@@ -1,8 +1,8 @@
 """How far an ingestion is: told after each step, in files, chunks and time."""
 
+from rag.file_outcome import FileOutcome, FileStatus
 from rag.jobs import Report
 from rag.jobs.ingest import Account, outcomes_in_words
-from rag.records import FileOutcome, FileStatus
 
 FILES = (("a.txt", 100), ("b.zip", 300), ("c.txt", 100), ("d.txt", 500))
 

@@ -21,6 +21,7 @@ LAYERS = (
         "rag.costs",
         "rag.records",
         "rag.outcomes",
+        "rag.file_outcome",
         "rag.env_values",
         "rag.evidence",
         "rag.logistic",

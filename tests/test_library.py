@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from rag.config import DEFAULT_EMBEDDER, Settings
 from rag.embed import Embedder
 from rag.errors import LibraryError, ModelError, NotFoundError
+from rag.file_outcome import FileOutcome
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.library.embedders import Embedders
 from rag.parse.limits import MAX_DOCUMENT_CHARS
-from rag.records import FileOutcome
 from rag.service import build, open_library
 from rag.store import EmbedderRef
 

@@ -1,5 +1,7 @@
 """The final order: the reranker's own, or one in which the first stage has a share, by stated rules."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,7 @@ def hits(*retrieved_ranks: int) -> list[RerankedHit]:
         ("it", ("it",), ENGLISH, "question_language"),
         ("it", ("en", "en"), ENGLISH, "question_language"),
         ("en", ("it", "it"), ENGLISH, "reranker"),
+        ("it", ("it",), replace(ENGLISH, id=f"{DEFAULT_RERANKER}@fp32"), "question_language"),
         (None, ("it", "it", "en", None), ENGLISH, "passage_language"),
         (None, ("it", "en"), ENGLISH, "reranker"),
         (None, (None, None), ENGLISH, "reranker"),

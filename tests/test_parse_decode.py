@@ -10,6 +10,10 @@ JAPANESE = "すべての人間は、生まれながらにして自由であり�
 CHINESE = "人人生而自由，在尊严和权利上一律平等。"
 POLISH = "Zażółć gęślą jaźń. Wczoraj poszliśmy do lasu zbierać grzyby i żołędzie."
 GREEK = "Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια."
+CZECH = "Všichni lidé rodí se svobodní a sobě rovní co do důstojnosti a práv."
+BULGARIAN = "Всички хора се раждат свободни и равни по достойнство и права."
+ITALIAN = "L'università gestisce due sedi, e nell'una si può anche abitare."
+SCORE = "The Broncos beat the Steelers 23–16 in the round before and the Patriots 20–18 in the last."
 TURKISH = "Bütün insanlar hür, haysiyet ve haklar bakımından eşit doğarlar."
 HEBREW = "כל בני האדם נולדו בני חורין ושווים בערכם ובזכויותיהם."
 ARABIC = "يولد جميع الناس أحرارا متساوين في الكرامة والحقوق."
@@ -31,6 +35,9 @@ def test_unicode_is_read_with_and_without_a_mark(text: str, encoding: str) -> No
         *((GERMAN, encoding) for encoding in ("cp1252", "latin-1", "iso8859-15", "mac_roman", "cp850")),
         *((RUSSIAN, encoding) for encoding in ("cp1251", "koi8-r", "iso8859-5", "cp866")),
         *((POLISH, encoding) for encoding in ("cp1250", "iso8859-2")),
+        *((CZECH, encoding) for encoding in ("cp1250", "iso8859-2")),
+        *((ITALIAN, encoding) for encoding in ("cp1252", "mac_roman", "cp850")),
+        *((BULGARIAN, "cp1251"), (SCORE, "cp1252")),
         *((JAPANESE, encoding) for encoding in ("shift_jis", "euc_jp", "iso2022_jp")),
         *((CHINESE, encoding) for encoding in ("gb2312", "gb18030")),
         *((GREEK, "cp1253"), (TURKISH, "cp1254"), (HEBREW, "cp1255"), (ARABIC, "cp1256")),

@@ -32,6 +32,11 @@ def test_what_is_too_short_or_no_language_has_none(text: str) -> None:
     assert detect(text) is None
 
 
+@pytest.mark.parametrize(("text", "language"), [(ENGLISH, "en"), (ITALIAN, "it")])
+def test_capitals_do_not_hide_the_language(text: str, language: str) -> None:
+    assert detect(text.upper()) == language
+
+
 def test_a_long_document_is_judged_by_several_of_its_places() -> None:
     foreword = f"{ITALIAN}\n" * 30
     assert detect(foreword + f"{ENGLISH}\n" * 20_000) == "en"

@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import misbehaving as bad
 import pytest
 
 from benchmarks.answers import Asked, measured
+from rag.answers.answers import Answers
 from rag.beir import read_beir
-from rag.config import Settings
+from rag.config import LlmSettings, Settings
 from rag.samples import SAMPLE_COLLECTION, sample_files
 from rag.service import Service, build
 
@@ -55,6 +57,26 @@ def test_an_answer_is_a_stage_of_its_own_and_changes_nothing_else(samples: Servi
     assert (answered.retrieved, answered.reranked) == (result.retrieved, result.reranked)
     added = answered.stages[len(result.stages) :]
     assert [stage.stage for stage in added] == ["queue", "answer"]
+    assert answered.total_s >= result.total_s + sum(stage.seconds for stage in added)
+
+
+def test_where_no_server_writes_the_preferred_answer_is_quoted(samples: Service) -> None:
+    result = samples.pipeline.search("how to remove a tick", collection=SAMPLE_COLLECTION, retrieve_k=5)
+    answer = samples.answers.preferred(result).answer
+    assert answer is not None
+    assert answer.kind == "quoted"
+
+
+def test_where_the_server_fails_the_preferred_answer_is_quoted_and_says_why(samples: Service) -> None:
+    result = samples.pipeline.search("how to remove a tick", collection=SAMPLE_COLLECTION, retrieve_k=5)
+    with bad.serving() as server:
+        server.behaviour = bad.replying({"error": {"message": "crashed"}}, 500)
+        answered = Answers(samples.pipeline, LlmSettings(server.url, "small")).preferred(result)
+    assert answered.answer is not None
+    assert answered.answer.kind == "quoted"
+    assert "The answer is quoted instead." in answered.notices[-1]
+    added = answered.stages[len(result.stages) :]
+    assert [stage.stage for stage in added] == ["write", "queue", "answer"]
     assert answered.total_s >= result.total_s + sum(stage.seconds for stage in added)
 
 

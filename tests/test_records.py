@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rag import evidence, outcomes, records
 from rag.evidence import Judgment, Question, Run, RunInfo, Setup, Vote
+from rag.file_outcome import FileOutcome
 from rag.outcomes import Answer, AnswerSentence, Citation, Ordering
 from rag.records import (
     Chunk,
@@ -19,7 +20,6 @@ from rag.records import (
     DeletedInfo,
     Document,
     DocumentInfo,
-    FileOutcome,
     Heading,
     Hit,
     ModelInfo,

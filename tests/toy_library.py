@@ -7,12 +7,13 @@ from pathlib import Path
 from files import text_file
 from toy_embedder import WordCounter, word_counters
 
+from rag.file_outcome import FileOutcome
 from rag.library import Library
 from rag.library.check import check_library
 from rag.parse import open_file
 from rag.parse.blocks import Failed, Member
 from rag.parse.contain import Parsers
-from rag.records import Document, FileOutcome
+from rag.records import Document
 from rag.store import Store
 
 

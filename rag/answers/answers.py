@@ -8,7 +8,7 @@ from rag.answers.quote import needs_words, quote
 from rag.answers.support import checked
 from rag.answers.writer import Writer
 from rag.config import LlmSettings
-from rag.errors import QueryError
+from rag.errors import QueryError, RemoteError
 from rag.outcomes import Answer
 from rag.pipeline import Pipeline
 from rag.records import SearchResult
@@ -72,12 +72,30 @@ class Answers:
             answer = checked(draft, scorer, watch=watch, pulse=pulse)
         return answered(result, answer, watch)
 
+    def preferred(self, result: SearchResult, *, pulse: Pulse | None = None) -> SearchResult:
+        """Return `result` with a written answer where a server writes them, else with a quoted one.
+
+        Where the server fails, a quoted one takes its place: `notices` say so, and the time that was lost is
+        the stage `write`. Raises BusyError when too many wait.
+        """
+        if not self.can_write:
+            return self.quoted(result, pulse=pulse)
+        watch = Stopwatch()
+        try:
+            return self.written(result, pulse=pulse)
+        except RemoteError as exc:
+            watch.since_last("write")
+            notice = f"{exc} The answer is quoted instead."
+            told = replace(_later(result, watch), notices=(*result.notices, notice))
+            return self.quoted(told, pulse=pulse)
+
 
 def answered(result: SearchResult, answer: Answer, watch: Stopwatch) -> SearchResult:
     """Return `result` with `answer`, which took the stages and the time of `watch`."""
-    return replace(
-        result,
-        answer=answer,
-        stages=result.stages + watch.stages,
-        total_s=result.total_s + watch.elapsed_s,
-    )
+    return replace(_later(result, watch), answer=answer)
+
+
+def _later(result: SearchResult, watch: Stopwatch) -> SearchResult:
+    """Return `result` after what took the stages and the time of `watch`."""
+    stages, total_s = result.stages + watch.stages, result.total_s + watch.elapsed_s
+    return replace(result, stages=stages, total_s=total_s)

@@ -9,7 +9,6 @@ from rag.api.errors import RefusedError
 from rag.api.http import Operation, json_answer
 from rag.api.schemas import QueryAnswer, QueryRequest, search_body
 from rag.config import DEFAULT_COLLECTION, RERANKER_NONE, RERANKER_REMOTE, RerankerChoice, reranker_choice
-from rag.outcomes import AnswerKind
 from rag.service import Service
 from rag.timing import Pulse, Stopwatch
 
@@ -33,7 +32,9 @@ def query(desk: Desk) -> Operation:
 
 def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> QueryAnswer:
     asked = decoded(body, QueryRequest)
-    kind = _answer_kind(asked.answer, service)
+    if asked.answer == "written" and not service.answers.can_write:
+        message = "'answer' must be true, false or \"quoted\": no server writes answers here."
+        raise RefusedError(422, "invalid", message)
     settings = service.settings
     result = service.pipeline.search(
         asked.query,
@@ -46,21 +47,14 @@ def _answer(service: Service, body: bytes, watch: Stopwatch, pulse: Pulse) -> Qu
         watch=watch,
         pulse=pulse,
     )
-    if kind == "quoted":
-        result = service.answers.quoted(result, pulse=pulse)
-    elif kind == "written":
-        result = service.answers.written(result, pulse=pulse)
+    match asked.answer:
+        case True:
+            result = service.answers.preferred(result, pulse=pulse)
+        case "quoted":
+            result = service.answers.quoted(result, pulse=pulse)
+        case "written":
+            result = service.answers.written(result, pulse=pulse)
     return search_body(result, top_k=asked.top_k or settings.top_k)
-
-
-def _answer_kind(asked: bool | AnswerKind | None, service: Service) -> AnswerKind | None:
-    """Return which kind of answer is asked for, None where none is. Refuses what nobody here can write."""
-    if asked is True:
-        return "written" if service.answers.can_write else "quoted"
-    if asked == "written" and not service.answers.can_write:
-        message = "'answer' must be true, false or \"quoted\": no server writes answers here."
-        raise RefusedError(422, "invalid", message)
-    return asked or None
 
 
 def _choice(name: str | None, service: Service) -> RerankerChoice:

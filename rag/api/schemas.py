@@ -7,10 +7,11 @@ from msgspec import Meta, Struct
 
 from rag.api.limits import MAX_ID_CHARS, MAX_MODEL_CHARS
 from rag.config import MAX_RETRIEVE_K, OrderChoice, RetrieverChoice
+from rag.file_outcome import FileOutcome
 from rag.names import MAX_COLLECTION_CHARS
 from rag.outcomes import Answer, AnswerKind, Ordering, Retriever
 from rag.question import MAX_QUERY_CHARS
-from rag.records import DocumentInfo, FileOutcome, Hit, ModelInfo, RerankedHit, SearchResult, StageTime
+from rag.records import DocumentInfo, Hit, ModelInfo, RerankedHit, SearchResult, StageTime
 
 Depth = Annotated[int, Meta(ge=1, le=MAX_RETRIEVE_K)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_COLLECTION_CHARS)]
@@ -21,7 +22,8 @@ Query = Annotated[str, Meta(min_length=1, description=f"at most {MAX_QUERY_CHARS
 class QueryRequest(Struct):
     """The body of `POST /api/query`; what is left out has the settings' value.
 
-    `answer` true is a written one where a server writes answers, else a quoted one; left out, there is none.
+    `answer` true is a written one where a server writes answers, and a quoted one where none does, or it
+    fails; left out, there is none.
     """
 
     query: Query

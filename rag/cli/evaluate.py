@@ -171,7 +171,7 @@ def _how(report: EvalReport) -> list[str]:
     if report.by_reranker:
         fused = sum(n for rule, n in report.rules.items() if rule != "reranker")
         lines.append(
-            f"For {fused:,} of {report.queries.measured:,} queries the order in which candidates were found counts "
-            "beside the reranker's, whose own order is the last column."
+            f"For {fused:,} of {report.queries.measured:,} queries the order in which candidates were found "
+            "counts beside the reranker's, whose own order is the last column."
         )
     return lines

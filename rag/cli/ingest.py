@@ -16,10 +16,10 @@ from types import FrameType
 
 from rag.amounts import counted
 from rag.cli.common import add_collection, add_json, as_json, settings_for
+from rag.file_outcome import FileOutcome
 from rag.ingest import SourceFile
 from rag.library import Library
 from rag.names import file_name
-from rag.records import FileOutcome
 from rag.service import open_embedders, open_library
 
 _INTERRUPTED = 130

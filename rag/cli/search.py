@@ -63,11 +63,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answered(service: Service, result: SearchResult, kind: str | None) -> SearchResult:
-    if kind is None:
-        return result
-    if kind == "quoted" or (kind == _BY_WHAT_IS_SET_UP and not service.answers.can_write):
-        return service.answers.quoted(result)
-    return service.answers.written(result)
+    match kind:
+        case "quoted":
+            return service.answers.quoted(result)
+        case "written":
+            return service.answers.written(result)
+        case None:
+            return result
+        case _:
+            return service.answers.preferred(result)
 
 
 def _lines(result: SearchResult, top_k: int) -> list[str]:

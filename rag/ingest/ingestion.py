@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 from rag.embed import Embedder
+from rag.file_outcome import FileOutcome
 from rag.ingest.intake import Intake, SourceFile
 from rag.ingest.run import Cancelled, OnOutcome, OnProgress, Run, Told
 from rag.names import file_name
 from rag.parse.contain import Parsers
-from rag.records import FileOutcome
 from rag.store import Store
 
 

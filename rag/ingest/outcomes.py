@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from rag.amounts import counted
 from rag.errors import DocumentError, LibraryError
+from rag.file_outcome import FileOutcome, FileStatus, Reason
 from rag.language_names import language_name
 from rag.parse.blocks import Failed
-from rag.records import Document, FileOutcome, FileStatus, Reason
+from rag.records import Document
 from rag.wording import unit
 
 _USUAL = ("utf-8", "ascii")

@@ -8,6 +8,7 @@ from functools import partial
 
 from rag.embed import Embedder
 from rag.errors import DocumentError, LibraryError
+from rag.file_outcome import FileOutcome, FileStatus
 from rag.ingest.intake import Begun, Cut, Ended, Event, Intake, Known, Lost, Over
 from rag.ingest.outcomes import (
     Tally,
@@ -19,7 +20,7 @@ from rag.ingest.outcomes import (
 )
 from rag.ingest.together import Together
 from rag.names import free_name
-from rag.records import Document, FileOutcome, FileStatus
+from rag.records import Document
 from rag.store import Store
 
 _TOGETHER = 32  # chunks that are embedded together, where they are at hand

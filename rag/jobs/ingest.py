@@ -9,10 +9,11 @@ from typing import IO
 
 from rag.amounts import counted, duration
 from rag.errors import RagError
+from rag.file_outcome import FileOutcome
 from rag.ingest import SourceFile
 from rag.jobs.jobs import Job, JobKey, Report
 from rag.names import check_collection_name, file_name
-from rag.records import Chunking, FileOutcome
+from rag.records import Chunking
 from rag.samples import SAMPLE_COLLECTION, bring_judgments
 from rag.service import Service
 from rag.transfer import import_collection

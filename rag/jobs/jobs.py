@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from rag.errors import RagError
-from rag.records import FileOutcome
+from rag.file_outcome import FileOutcome
 
 Kind = Literal["export", "reembed", "use", "ingest", "rechunk", "import", "measure"]
 State = Literal["running", "done", "failed"]

@@ -10,6 +10,7 @@ from rag.chunk import check_chunking
 from rag.embed import Embedder
 from rag.errors import LibraryError, ModelError
 from rag.evidence import Judgment
+from rag.file_outcome import FileOutcome
 from rag.ingest import Ingestion, OnOutcome, OnProgress, SourceFile
 from rag.library.embedders import Embedders
 from rag.library.rechunk import Cancelled, Rechunking, RechunkOutcome
@@ -17,7 +18,7 @@ from rag.library.rechunk import OnProgress as OnRechunked
 from rag.library.searching import Searcher, Searching
 from rag.names import check_collection_name
 from rag.parse.contain import Parsers
-from rag.records import Chunk, Chunking, DeletedInfo, Document, DocumentInfo, FileOutcome
+from rag.records import Chunk, Chunking, DeletedInfo, Document, DocumentInfo
 from rag.store import EmbedderRef, Store
 from rag.store.journal import Unfinished
 

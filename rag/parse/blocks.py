@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from rag.file_outcome import Reason
 from rag.parse.clean import clean
-from rag.records import Heading, Page, Reason
+from rag.records import Heading, Page
 
 
 @dataclass(frozen=True, slots=True)

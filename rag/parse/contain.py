@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from rag.errors import DamagedDocumentError, DocumentError, TookTooLongError, TooLargeError
+from rag.file_outcome import Reason
 from rag.parse.blocks import Failed, Member
 from rag.parse.child import Child, GoneError
 from rag.parse.wire import (
@@ -22,7 +23,7 @@ from rag.parse.wire import (
     Refused,
     Unread,
 )
-from rag.records import Document, Reason
+from rag.records import Document
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from rag.file_outcome import Reason
 from rag.parse.blocks import Failed
-from rag.records import Document, Reason
+from rag.records import Document
 
 OUT_OF_MEMORY = 86  # the exit status of a process without even the memory for saying so
 RECORDS = 1000  # of a file of records, that many may take as long as any other file

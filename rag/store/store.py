@@ -10,16 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
-from rag.records import (
-    DEFAULT_CHUNKING,
-    Chunk,
-    Chunking,
-    Document,
-    DocumentInfo,
-    FileStatus,
-    ModelInfo,
-    Passage,
-)
+from rag.file_outcome import FileStatus
+from rag.records import DEFAULT_CHUNKING, Chunk, Chunking, Document, DocumentInfo, ModelInfo, Passage
 from rag.store import rows
 from rag.store.contents import Contents
 from rag.store.database import Connection, Database, Row, sole_holder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from rag.records import FileStatus
+from rag.file_outcome import FileStatus
 
 # Server and client read different clocks, and a server may round.
 _TOLERANCE_MS = 1.0

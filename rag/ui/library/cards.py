@@ -6,10 +6,11 @@ from html import escape
 from itertools import pairwise
 
 from rag.amounts import bytes_in_words, counted
+from rag.file_outcome import FileOutcome
 from rag.jobs import Job
 from rag.jobs.ingest import outcomes_in_words
 from rag.language_names import language_name
-from rag.records import Chunk, Document, DocumentInfo, FileOutcome, Page
+from rag.records import Chunk, Document, DocumentInfo, Page
 from rag.wording import place, unit
 
 _MOST_OUTCOMES = 300  # in one list
