@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import evidence, outcomes, records
+from rag import evidence, file_outcome, outcomes, records
 from rag.evidence import Judgment, Question, Run, RunInfo, Setup, Vote
 from rag.file_outcome import FileOutcome
 from rag.outcomes import Answer, AnswerSentence, Citation, Ordering
@@ -80,7 +80,7 @@ def reranked(logit: float) -> RerankedHit:
 def test_there_is_an_example_of_every_record() -> None:
     classes = {
         value
-        for value in (vars(records) | vars(evidence) | vars(outcomes)).values()
+        for value in (vars(records) | vars(evidence) | vars(outcomes) | vars(file_outcome)).values()
         if isinstance(value, type) and is_dataclass(value)
     }
     assert {type(example) for example in EXAMPLES} == classes
