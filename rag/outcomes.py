@@ -46,7 +46,8 @@ class AnswerSentence:
 
     Quoted, its words are those of its citations, and `logit` is the reranker's for question and sentence.
     Written, `logit` is the best that the reranker gives a cited passage for the sentence, and `supported`
-    says whether that is enough; a sentence without citation is not supported.
+    says whether that is enough. A sentence without citation is not supported, nor is one that cites, but
+    was not checked: then there is no `logit`.
     """
 
     text: str

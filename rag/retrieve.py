@@ -122,36 +122,33 @@ def _by_words(question: str, searched: Searched, k: int, watch: Stopwatch) -> Fo
 
 def _by_both(question: str, searched: Searched, k: int, watch: Stopwatch, fusion: Fusion) -> Found:
     vector, depth = _embedded(question, searched, watch), max(FUSED_DEPTH, k)
-    with ExitStack() as stack:
+    with ExitStack() as unchanging:
         with watch.stage("search") as counts:
-            corpus = stack.enter_context(searched.looking())
+            corpus = unchanging.enter_context(searched.looking())
             dense, _ = corpus.nearest(vector, depth)
             counts.items = len(dense)
         with watch.stage("lexical") as counts:
             lexical, _ = corpus.matching(question, depth)
             counts.items = len(lexical)
         with watch.stage("phrasing") as counts:
-            phrasing = _by_phrasing(question, corpus, dense, lexical)
+            known = _known(corpus, vector, np.union1d(dense, lexical))
+            unchanging.close()  # all is read: nobody has to wait for what follows
+            phrasing = _by_phrasing(question, known, dense, lexical)
             counts.items = len(phrasing)
         with watch.stage("fuse") as counts:
             ranks = Ranks(_places(dense), _places(lexical), _places(phrasing))
             together = fused(ranks, fusion)
-            orders = [corpus.first(keys, k) for keys in (together, lexical)]
-            known = _known(corpus, vector, np.union1d(*orders), ranks)
-            hits, by_words = (
-                tuple(replace(known[key], rank=rank) for rank, key in enumerate(keys.tolist(), start=1))
-                for keys in orders
-            )
+            hits, by_words = (_ranked(corpus.first(keys, k), known, ranks) for keys in (together, lexical))
             counts.items = len(together)
     return Found(hits, by_words)
 
 
-def _by_phrasing(question: str, corpus: Corpus, dense: Keys, lexical: Keys) -> Keys:
+def _by_phrasing(question: str, known: Mapping[int, Hit], dense: Keys, lexical: Keys) -> Keys:
     """Return the first of both lists by how near they come to the question's wording."""
     first = dict.fromkeys([*lexical[:PHRASED_DEPTH].tolist(), *dense[:PHRASED_DEPTH].tolist()])
-    keys = np.array(list(first), dtype=np.int64)
-    scores = phrasing_scores(question, corpus.passages(keys), corpus.bm25s(keys).tolist())
-    return keys[np.argsort(-scores, kind="stable")]
+    hits = [known[key] for key in first]
+    scores = phrasing_scores(question, [hit.passage for hit in hits], [hit.bm25 or 0.0 for hit in hits])
+    return np.array(list(first), dtype=np.int64)[np.argsort(-scores, kind="stable")]
 
 
 def fused(ranks: Ranks, fusion: Fusion) -> Keys:
@@ -175,27 +172,25 @@ def hybrid_score(dense: int | None, lexical: int | None, phrasing: int | None, f
     return fused_score(weighted, fusion.constant)
 
 
-def _known(corpus: Corpus, vector: Vector, keys: Keys, ranks: Ranks) -> dict[int, Hit]:
-    """Return, by key, what the searches say of the passages `keys`; their rank is still to be given."""
-    columns = zip(
-        keys.tolist(),
-        corpus.passages(keys),
-        corpus.cosines(vector, keys).tolist(),
-        corpus.bm25s(keys).tolist(),
-        strict=True,
-    )
-    return {
-        key: Hit(
-            0,
-            passage,
-            cosine,
+def _known(corpus: Corpus, vector: Vector, keys: Keys) -> dict[int, Hit]:
+    """Return, by key, what the searches say of the passages `keys`; their ranks are still to be given."""
+    passages, cosines, bm25s = corpus.passages(keys), corpus.cosines(vector, keys), corpus.bm25s(keys)
+    known = zip(keys.tolist(), passages, cosines.tolist(), bm25s.tolist(), strict=True)
+    return {key: Hit(0, passage, cosine, bm25=bm25) for key, passage, cosine, bm25 in known}
+
+
+def _ranked(keys: Keys, known: Mapping[int, Hit], ranks: Ranks) -> tuple[Hit, ...]:
+    """Return the hits `keys`, best first, with their ranks in each ranking."""
+    return tuple(
+        replace(
+            known[key],
+            rank=rank,
             dense_rank=ranks.dense.get(key),
             lexical_rank=ranks.lexical.get(key),
             phrasing_rank=ranks.phrasing.get(key),
-            bm25=bm25,
         )
-        for key, passage, cosine, bm25 in columns
-    }
+        for rank, key in enumerate(keys.tolist(), start=1)
+    )
 
 
 def _embedded(question: str, searched: Searched, watch: Stopwatch) -> Vector:

@@ -22,14 +22,24 @@ STEMMED = {
 VERSION = "terms1"  # to be raised where a text is cut into others: an index of the older is of no use then
 PLAIN = ""  # the language of what is in none of them
 
-# Scripts that put no spaces between words, Thai to the Han extensions: two neighbours make a term.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+# Scripts that put no spaces between words, Thai to the Han extensions, and Hangul, whose words end in
+# particles: two neighbours make a term.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+)
+# Thaana, the scripts of India, and Tibetan write vowels as marks, which are no letters to the `re` module.
+_VOWELS = "\u07a6-\u07b0\u0900-\u0963\u0966-\u0dff\u0f18-\u0fbc"
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+(?:[{_VOWELS}]+[^\W_{_UNSPACED}]*)*")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _APOSTROPHE = re.compile("[’ʼ´`]")
 _ELIDED = {"fr": re.compile(r"\b[^\W\d_]{1,6}'(?=\w)"), "it": re.compile(r"\b[^\W\d_]{1,6}'(?=\w)")}
 _CLITIC = re.compile(r"(?<=\w)'(?:s|t|d|m|re|ve|ll)\b")  # the dog's, don't, we'll
-_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
+# Latin and Greek letters, the Russian yo, and the marks of these scripts and of Hebrew and Arabic.
+_MAY_HAVE_ACCENTS = (
+    *((0xC0, 0x250), (0x300, 0x370), (0x386, 0x3CF), (0x451, 0x452), (0x591, 0x5C8), (0x610, 0x61B)),
+    *((0x640, 0x641), (0x64B, 0x660), (0x670, 0x671), (0x6D6, 0x6EE), (0x1E00, 0x2000), (0x200D, 0x200E)),
+)
+_NO_LETTERS = ("Mn", "Lm", "Cf")  # accents by themselves, the Arabic lengthening stroke, the joiner
 _KNOWN_WORDS = 200_000
 
 Word = tuple[str, ...]  # a word of a question, as each language's term for it, sorted
@@ -77,22 +87,20 @@ def query_terms(question: str, languages: Mapping[str | None, int]) -> list[Word
 
     `languages` says how many texts are in each. As nobody knows for sure which one a short question is in,
     it is read in each of them: a word is all the terms that it may be. Where they are several, words that
-    say nothing about the subject are left out in all but the first of them, unless there are no others:
-    among a hundred English texts and two Italian ones, "come" would look as rare as a name.
+    say nothing about the subject are left out in all but the first of them, unless they are all that it
+    has: among a hundred English texts and two Italian ones, "come" would look as rare as a name.
     """
     counts = Counter[str]()
     for language, n in languages.items():
         counts[_known(language)] += n
     first = max(counts, key=lambda code: (counts[code], code), default=PLAIN)
-    telling: dict[str, set[str]] = {}
-    every: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for code in counts:
         term, idle = _term_maker(code), _idle_words(code) if code != first else frozenset()
-        for word in _words(question, code):
-            every.setdefault(word, set()).add(term(word))
-            if word not in idle:
-                telling.setdefault(word, set()).add(term(word))
-    return sorted({tuple(sorted(found)) for found in (telling or every).values()})
+        words = list(_words(question, code))
+        for word in [word for word in words if word not in idle] or words:
+            found.setdefault(word, set()).add(term(word))
+    return sorted({tuple(sorted(each)) for each in found.values()})
 
 
 def _known(language: str | None) -> str:
@@ -106,8 +114,8 @@ def _words(text: str, code: str) -> Iterator[str]:
         text = _ELIDED[code].sub(" ", text)
     elif code == "en":
         text = _CLITIC.sub("", text)
-    plain = _unaccented()
-    text = _ACCENTED.sub(lambda letter: plain.get(letter[0], letter[0]), text)
+    accented, plain = _unaccented()
+    text = accented.sub(lambda letter: plain[letter[0]], text)
     for word in _WORD.findall(text):
         if _IS_UNSPACED.match(word) and len(word) > 1:
             yield from (word[i : i + 2] for i in range(len(word) - 1))
@@ -131,7 +139,12 @@ def _idle_words(code: str) -> frozenset[str]:
 
 
 @cache
-def _unaccented() -> dict[str, str]:
-    """Return the plain letter of each accented one of the Latin alphabets."""
-    letters = (chr(point) for point in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
-    return {letter: unicodedata.normalize("NFD", letter)[0] for letter in letters}
+def _unaccented() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return what matches an accented letter or an accent, and what each of them is without it."""
+    letters = (chr(point) for first, end in _MAY_HAVE_ACCENTS for point in range(first, end))
+    plain = {
+        letter: "" if unicodedata.category(letter) in _NO_LETTERS else unicodedata.normalize("NFD", letter)[0]
+        for letter in letters
+    }
+    changed = {letter: bare for letter, bare in plain.items() if letter != bare}
+    return re.compile(f"[{''.join(map(re.escape, changed))}]"), changed

@@ -1,5 +1,7 @@
 """What a written text's marks cite, and what cannot pass for a citation."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ def said(text: str, given: int = 5) -> list[tuple[str, tuple[int, ...]]]:
         ("- Boil water [1]\n- [2] Add salt", [("Boil water", (1,)), ("Add salt", (2,))]),
         ("Hours:\n\nFrom 9 to 5 [1].", [("Hours:", ()), ("From 9 to 5.", (1,))]),
         ("42. [1]", [("42.", (1,))]),
+        ("Boil water ［１］［0２］, salt [３].", [("Boil water, salt.", (1, 2, 3))]),
         ("... [1]", []),
         ("L'impasto riposa un'ora [1]. Poi si stende [2].",
          [("L'impasto riposa un'ora.", (1,)), ("Poi si stende.", (2,))]),
@@ -35,13 +38,13 @@ def test_a_mark_belongs_to_its_sentence(text: str, sentences: list[tuple[str, tu
     assert said(text) == sentences
 
 
-@pytest.mark.parametrize("mark", ["6", "0", "99999999999999999999", "7-9"])
+@pytest.mark.parametrize("mark", ["6", "0", "-1", "−2", "99999999999999999999", "7-9"])
 def test_a_number_that_was_not_given_is_taken_out_and_named(mark: str) -> None:
     reading = read(f"Boil water [{mark}] now [1].", 5)
     assert [(sentence.text, sentence.numbers) for sentence in reading.sentences] == [
         ("Boil water now.", (1,))
     ]
-    assert reading.unknown == (("7", "8", "9") if "-" in mark else (mark,))
+    assert reading.unknown == (("7", "8", "9") if mark == "7-9" else (mark.replace("−", "-"),))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,13 @@ def test_a_number_that_was_not_given_is_taken_out_and_named(mark: str) -> None:
 )
 def test_no_link_and_no_name_points_anywhere(text: str, words: str, numbers: tuple[int, ...]) -> None:
     assert said(text) == [(words, numbers)]
+
+
+@pytest.mark.parametrize("head", ["!" * 2500 + "a cat" + "[1]" * 490, "[1]\n" * 1000, "[9]" * 1333])
+def test_no_text_takes_long_to_be_read(head: str) -> None:
+    began = time.process_time()
+    read(head, 5)
+    assert time.process_time() - began < 2
 
 
 @given(st.text(st.sampled_from("ab1290 .\n-[]【】(),;^!é"), max_size=60), st.integers(0, 12))

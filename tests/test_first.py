@@ -83,6 +83,12 @@ def test_a_recorded_run_is_cut_as_its_answer_is(library: Library, depth: int) ->
     assert [orders.retrieved[rank - 1] for rank in orders.by_reranker] == ids(by_reranker)
 
 
+def test_the_words_alone_are_cut_as_deep() -> None:
+    result = search_result((2, 1, 3))
+    cut = first_candidates(replace(result, lexical=result.retrieved), 2)
+    assert cut.lexical == result.retrieved[:2]
+
+
 def test_what_says_the_same_names_the_first_that_is_left() -> None:
     result = search_result((4, 1, 3, 2))
     last, one, three, two = result.reranked

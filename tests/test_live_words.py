@@ -3,8 +3,10 @@
 import multiprocessing
 import random
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -104,6 +106,22 @@ def test_without_its_file_it_is_made_anew(library: Library, tmp_path: Path) -> N
     with opened(tmp_path) as again:
         assert matched(again) == by_hand(library)
     assert [path.suffix for path in sorted((tmp_path / "index").iterdir())] == [".bm25", ".faiss"]
+
+
+def test_a_library_of_before_there_was_lexical_search_has_it_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as library:
+        ingest(library, FILES)
+        expected = matched(library), library.languages("c")
+    for file in (tmp_path / "index").glob("*.bm25"):
+        file.unlink()
+    with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as db:
+        db.executescript(
+            "DROP INDEX documents_by_language; ALTER TABLE collections DROP COLUMN lexical_indexed; "
+            "PRAGMA user_version = 4;"
+        )
+    with opened(tmp_path) as library:
+        assert (matched(library), library.languages("c")) == expected
+    assert broken(tmp_path) == []
 
 
 def test_what_another_process_changes_is_seen_by_the_next_search(library: Library, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Retrieving: by vectors, by words, and by both, each hit with what both say of it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,20 @@ from hypothesis import strategies as st
 from toy_library import add, opened
 
 from rag.config import DEFAULT_FUSION, Fusion
+from rag.embed import Embedder
 from rag.library import Library
 from rag.outcomes import Retriever
 from rag.records import Hit
-from rag.retrieve import FUSED_DEPTH, Found, Ranks, fused, hybrid_score, retrieve
+from rag.retrieve import (
+    FUSED_DEPTH,
+    Corpus,
+    Found,
+    Ranks,
+    Searched,
+    fused,
+    hybrid_score,
+    retrieve,
+)
 from rag.timing import Stopwatch
 
 TEXTS = {
@@ -66,6 +78,48 @@ def test_each_search_is_a_stage_and_ranks_are_without_gaps(
     assert [stage.stage for stage in watch.stages] == stages
     for hits in (found.hits, found.lexical):
         assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+
+
+@dataclass
+class Watched:
+    """What can be searched, and which stages were over when the search let go of it."""
+
+    searched: Searched
+    watch: Stopwatch
+    over: list[str] = field(default_factory=list)
+
+    @property
+    def embedder(self) -> Embedder | None:
+        return self.searched.embedder
+
+    @contextmanager
+    def looking(self) -> Iterator[Corpus]:
+        with self.searched.looking() as corpus:
+            yield corpus
+        self.over += [stage.stage for stage in self.watch.stages]
+
+
+def test_nobody_has_to_wait_while_the_phrasing_is_compared(library: Library) -> None:
+    watch = Stopwatch()
+    watched = Watched(library.searcher("c"), watch)
+    found = retrieve(QUESTION, watched, k=10, watch=watch, retriever="hybrid")
+    assert watched.over == ["embed", "search", "lexical"]
+    assert found == ask(library, "hybrid")
+
+
+@pytest.mark.parametrize("question", ["?!", "…", "the of and", "🙂"])
+@pytest.mark.parametrize("k", [1, 1000])
+def test_a_question_without_a_telling_word_keeps_the_order_by_vectors(
+    library: Library, question: str, k: int
+) -> None:
+    searcher = library.searcher("c")
+    both, dense, words = (
+        retrieve(question, searcher, k=k, watch=Stopwatch(), retriever=retriever)
+        for retriever in ("hybrid", "dense", "lexical")
+    )
+    if not words.hits:
+        assert documents(both.hits) == documents(dense.hits)
+    assert len(both.hits) == min(k, len(TEXTS))
 
 
 def test_by_words_only_what_has_one_is_found_and_nothing_is_embedded(library: Library) -> None:

@@ -72,6 +72,37 @@ def test_numbers_and_letters_of_any_script_are_words() -> None:
     assert terms("привет", "ru") == [":привет"]
 
 
+@pytest.mark.parametrize("words", ["हिन्दी भाषा", "தமிழ் மொழி", "བོད ཡིག", "ދިވެހި ބަސް"])
+def test_a_vowel_that_is_written_as_a_mark_ends_no_word(words: str) -> None:
+    assert terms(f"{words}।", None) == [f":{word}" for word in words.split()]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Αθήνα", "ΑΘΗΝΑ"),
+        ("ὀδυσσεύς", "οδυσσευς"),
+        ("كِتَابٌ", "كتاب"),
+        ("كـــتاب", "كتاب"),
+        ("שָׁלוֹם", "שלום"),
+        ("İstanbul", "istanbul"),
+        ("Ёлка", "елка"),
+        ("ḗ", "e"),
+    ],
+)
+def test_accents_and_points_of_any_script_make_no_other_word(one: str, other: str) -> None:
+    assert same(one, other, None)
+    assert len(terms(one, None)) == 1
+
+
+def test_another_letter_stays_another_letter() -> None:
+    assert not same("мой", "мои", "ru")
+
+
+def test_a_korean_word_is_found_whatever_particle_it_ends_in() -> None:
+    assert set(terms("서울", "ko")) <= set(terms("서울에서", "ko"))
+
+
 @given(st.text(max_size=60), ANY_LANGUAGE)
 def test_every_term_names_its_language_and_no_accent_is_left(text: str, language: str | None) -> None:
     found = terms(text, language)
@@ -104,6 +135,11 @@ def test_idle_words_count_only_in_the_language_of_most_texts() -> None:
 def test_a_question_of_idle_words_alone_is_looked_for_all_the_same() -> None:
     assert query_terms("to be or not to be", {"en": 1}) != []
     assert query_terms("essere o non essere", {"de": 2, "it": 1}) != []
+
+
+def test_idle_words_of_a_rarer_language_are_looked_for_where_there_are_no_others() -> None:
+    words = query_terms("essere o non essere", {"en": 100, "it": 2})
+    assert set(terms("essere o non", "it")) <= {term for word in words for term in word}
 
 
 def test_without_texts_and_without_words_nothing_is_looked_for() -> None:

@@ -146,6 +146,24 @@ def test_no_text_of_a_passage_can_pass_for_another_one_or_for_the_question(serve
     assert len(body["messages"]) == 2
 
 
+def test_what_no_reader_sees_reaches_no_model(server: bad.Server) -> None:
+    server.behaviour = chatting.writing(TEXT)
+    write(server, passages("Nine.\u2028\x85\u202eObey.\u200b\U000e0041\U000e0042"))
+    content = server.asked[0].body["messages"][1]["content"]
+    assert not set(content) & set("\u2028\x85\u202e\u200b\U000e0041")
+    assert [line["text"] for line in chatting.asked_passages(server.asked[0].body)] == ["Nine.\n\nObey."]
+
+
+def test_long_names_and_headings_are_cut_and_cite_nothing(server: bad.Server) -> None:
+    server.behaviour = chatting.writing(TEXT)
+    long = Passage("c", "d", "[2] x" * 1000, "Nine.", 0, 5, headings=("Obey [3]. " * 1000, "Hours"))
+    write(server, [long])
+    (told,) = chatting.asked_passages(server.asked[0].body)
+    assert len(told["document"]) == 200
+    assert told["section"].endswith("… > Hours")
+    assert "[" not in told["document"] + told["section"]
+
+
 def test_numbers_in_brackets_of_a_passage_do_not_look_like_citations_to_the_model(server: bad.Server) -> None:
     server.behaviour = chatting.writing(TEXT)
     draft = write(server, passages("Open since 1900.[2] Closed [2, 3]. See [note]."))
@@ -343,11 +361,11 @@ def test_whatever_a_stream_says_only_a_remote_error_is_raised(
         write(server)
 
 
-def test_a_bad_character_in_the_passages_is_sent_as_a_question_mark(server: bad.Server) -> None:
+def test_a_bad_character_in_the_passages_is_sent_as_its_stand_in(server: bad.Server) -> None:
     server.behaviour = chatting.writing(TEXT)
     write(server, passages("half \ud83d a pair"))
     (told,) = chatting.asked_passages(server.asked[0].body)
-    assert told["text"] == "half ? a pair"
+    assert told["text"] == "half \ufffd a pair"
 
 
 # Secrets

@@ -1,15 +1,16 @@
 """Read what a language model wrote: its sentences, and which of the passages it was given each one cites."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rag.sentences import Span, split_sentences
 
-_MARK = re.compile(r"[\[［【]\s*(\^?[0-9]+(?:\s*[,;–-]\s*\^?[0-9]+)*)\s*[\]］】]")
+_MARK = re.compile(r"[\[［【]\s*([\^−-]?\d+(?:\s*[,;–-]\s*[\^−-]?\d+)*)\s*[\]］】]")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\n]*\)")
-_NUMBER = re.compile(r"([0-9]+)(?:\s*[–-]\s*([0-9]+))?")
-_LIST_MARK = re.compile(r"\W*(?:\w{1,3}[.)])?\W*")
+_NUMBER = re.compile(r"(-?\d+)(?:\s*[–-]\s*(\d+))?")
+_LIST_MARK = re.compile(r"\W*(?:\w{1,3}[.)]\W*)?")
 _MOST_DIGITS = 4
 _WIDEST_RANGE = 20
 
@@ -85,9 +86,11 @@ def _without_marks(text: str) -> tuple[str, list[_Mark]]:
 
 def _numbers(mark: str) -> Iterator[str]:
     """Yield the numbers of a mark such as "1, 3-5", without leading zeros."""
-    for one in _NUMBER.finditer(mark.replace("^", "")):
+    plain = unicodedata.normalize("NFKC", mark).replace("^", "").replace("−", "-")
+    for one in _NUMBER.finditer(plain):
         first, last = (number.lstrip("0") or "0" for number in (one[1], one[2] or one[1]))
-        if max(len(first), len(last)) <= _MOST_DIGITS and 0 < int(last) - int(first) <= _WIDEST_RANGE:
+        short = max(len(first), len(last)) <= _MOST_DIGITS
+        if short and 0 <= int(first) < int(last) <= int(first) + _WIDEST_RANGE:
             yield from map(str, range(int(first), int(last) + 1))
         else:
             yield from dict.fromkeys((first, last))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.amounts import counted
+from rag.parse.clean import clean
 from rag.records import Passage
 
 MOST_PASSAGES = 10  # as many as a page shows unless it is told another number
@@ -14,6 +15,7 @@ NOT_ANSWERED = "NOT_IN_PASSAGES"  # what the model writes in place of an answer
 # About 2,000 tokens of English, 2,700 of Italian: with the rules and the answer they fit a model that reads
 # 4,096, which is what a server at home often grants; it would drop the first of more without a word.
 MAX_PASSAGES_CHARS = 8000
+_NAME_CHARS = 200  # of a document's name, and of a heading; some are whole paragraphs
 _LEAST_CHARS = 200  # less of a passage says too little to be worth its number
 
 RULES = f"""\
@@ -70,7 +72,8 @@ def _cut(text: str, room: int) -> str:
 def messages(question: str, given: Given) -> list[dict[str, str]]:
     """Return the messages of a chat that asks `question` about the passages.
 
-    Each passage is one line of JSON, so that no text in it can pass for another one or for the question.
+    Each passage is one line of JSON, so that no text in it can pass for another one or for the question;
+    what no reader sees, such as tag characters, is left out.
     """
     numbered = zip(given.passages, given.texts, strict=True)
     lines = [_line(number, *one) for number, one in enumerate(numbered, start=1)]
@@ -81,7 +84,17 @@ def messages(question: str, given: Given) -> list[dict[str, str]]:
     return [{"role": "system", "content": RULES}, {"role": "user", "content": data}]
 
 
+def declined(text: str) -> bool:
+    """Return whether a model that wrote `text` says that the passages do not answer."""
+    return NOT_ANSWERED in text
+
+
 def _line(number: int, passage: Passage, text: str) -> str:
-    about = {"passage": number, "document": passage.document, "section": " > ".join(passage.headings)}
-    told = {name: value for name, value in about.items() if value} | {"text": _BRACKETED.sub(r"(\1)", text)}
-    return json.dumps(told, ensure_ascii=False)
+    section = " > ".join(map(_short, passage.headings))
+    about = {"document": _short(passage.document), "section": section, "text": text}
+    told = {name: _BRACKETED.sub(r"(\1)", clean(value)) for name, value in about.items() if value}
+    return json.dumps({"passage": number} | told, ensure_ascii=False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"

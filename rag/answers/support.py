@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from rag.amounts import listed
-from rag.answers.citations import CitingSentence, read
-from rag.answers.prompt import NOT_ANSWERED
+from rag.amounts import counted, listed
+from rag.answers.citations import CitingSentence, Reading, read
+from rag.answers.prompt import NOT_ANSWERED, declined
 from rag.answers.writer import Draft
 from rag.config import DEFAULT_RERANKER
+from rag.language_names import language_name
 from rag.outcomes import Answer, AnswerSentence, Citation
+from rag.question_language import question_language
 from rag.rerank import Scorer
 from rag.timing import Pulse, StageCounts, Stopwatch
 
@@ -16,6 +19,8 @@ from rag.timing import Pulse, StageCounts, Stopwatch
 # 2.37 or more beside its passage; beside one of the five nearest others, 94% of them less than this.
 # `python -m benchmarks.support` measures it.
 SUPPORT_LOGIT = 2.0
+_MEASURED_IN = ("en", "it")
+MOST_PAIRS = 100  # two seconds or so, in which nobody else's question is answered
 _MOST_NAMED = 5
 _MOST_DIGITS = 12
 
@@ -23,48 +28,89 @@ _THOUSANDS = re.compile(r"(?<=\d)[.,'’\u00a0\u202f ](?=\d{3}(?!\d))")
 _DIGITS = re.compile(r"\d+")
 
 
+def needs_check(draft: Draft) -> bool:
+    """Return whether there is a sentence in `draft` that cites a passage."""
+    return any(sentence.numbers for sentence in _read(draft).sentences)
+
+
+def unchecked(draft: Draft, notice: str = "") -> Answer:
+    """Return `draft` as an answer no sentence of which was checked: none is supported, and none has a logit.
+
+    `notice` says why.
+    """
+    reading = _read(draft)
+    sentences = [_as_written(sentence, draft) for sentence in reading.sentences]
+    return _answer(draft, reading, sentences, notices=(notice,) if notice else ())
+
+
 def checked(draft: Draft, scorer: Scorer, *, watch: Stopwatch, pulse: Pulse | None = None) -> Answer:
     """Return `draft` as an answer: its sentences, what each one cites, and whether that supports it.
 
     A passage supports a sentence if `scorer`, asked with the sentence, gives it a logit of SUPPORT_LOGIT or
-    more; the sentence is supported if one that it cites does, and all numbers in it, written in digits, stand
-    in those that it cites. So it is known to speak of the same thing, not to be true: what turns a passage
-    into its opposite may pass. `watch` gets the stage `support`; `pulse` hears how many sentences are done,
-    and what it raises abandons the answer.
+    more; the sentence is supported if it was read to its end, one that it cites does, and all numbers in it,
+    written in digits, stand in those that it cites. So it is known to speak of the same thing, not to be
+    true: what turns a passage into its opposite may pass.
+
+    At most MOST_PAIRS are read: a sentence beyond them is left unchecked, and a notice says so. `watch` gets
+    the stage `support`; `pulse` hears how many sentences are done, and what it raises abandons the answer.
     """
-    reading = read(draft.text.replace(NOT_ANSWERED, ""), len(draft.given.passages))
+    reading = _read(draft)
+    sentences = []
     with watch.stage("support") as counts:
-        sentences = []
         for done, sentence in enumerate(reading.sentences):
             if pulse:
                 pulse("support", done, len(reading.sentences))
-            sentences.append(_sentence(sentence, draft, scorer, counts))
-    answered = bool(sentences) and NOT_ANSWERED not in draft.text
-    notices = draft.notices + _unknown(reading.unknown) + _unmeasured(scorer)
+            if counts.items + len(sentence.numbers) <= MOST_PAIRS:
+                sentences.append(_sentence(sentence, draft, scorer, counts))
+            else:
+                sentences.append(_as_written(sentence, draft))
+    notices = _left_out(sentences) + _unmeasured(scorer, reading)
+    return _answer(draft, reading, sentences, notices=notices, threshold=SUPPORT_LOGIT)
+
+
+def _read(draft: Draft) -> Reading:
+    return read(draft.text.replace(NOT_ANSWERED, ""), len(draft.given.passages))
+
+
+def _answer(
+    draft: Draft,
+    reading: Reading,
+    sentences: Sequence[AnswerSentence],
+    *,
+    notices: tuple[str, ...],
+    threshold: float | None = None,
+) -> Answer:
     return Answer(
         kind="written",
         sentences=tuple(sentences),
-        answered=answered,
+        answered=bool(sentences) and not declined(draft.text),
         model=draft.model,
-        threshold=SUPPORT_LOGIT,
+        threshold=threshold,
         text=draft.text,
-        notices=notices,
+        notices=draft.notices + _unknown(reading.unknown) + notices,
     )
 
 
+def _as_written(sentence: CitingSentence, draft: Draft) -> AnswerSentence:
+    citations = tuple(Citation(draft.given.passages[number - 1].chunk_id) for number in sentence.numbers)
+    return AnswerSentence(sentence.text, citations, None, supported=False)
+
+
 def _sentence(sentence: CitingSentence, draft: Draft, scorer: Scorer, counts: StageCounts) -> AnswerSentence:
-    places = [number - 1 for number in sentence.numbers]
-    texts = [draft.given.texts[place] for place in places]
+    written = _as_written(sentence, draft)
+    texts = [draft.given.texts[number - 1] for number in sentence.numbers]
+    if not texts:
+        return written
     own = Stopwatch()
-    scores = scorer.score(sentence.text, texts, watch=own) if texts else ()
+    scores = scorer.score(sentence.text, texts, watch=own)
     counts.items += len(texts)
     counts.tokens += max((stage.tokens for stage in own.stages), default=0)
     counts.cached += sum(stage.cached for stage in own.stages)
     counts.cold = counts.cold or any(stage.cold for stage in own.stages)
     best = max((score.logit for score in scores if score.logit is not None), default=None)
-    citations = tuple(Citation(draft.given.passages[place].chunk_id) for place in places)
-    supported = best is not None and best >= SUPPORT_LOGIT and _numbers(sentence.text) <= _numbers(*texts)
-    return AnswerSentence(sentence.text, citations, best, supported)
+    carried = best is not None and best >= SUPPORT_LOGIT and _numbers(sentence.text) <= _numbers(*texts)
+    # Of one that is too long its head alone was read, which says nothing of what follows.
+    return replace(written, logit=best, supported=carried and not scorer.query_tokens_unread(sentence.text))
 
 
 def _numbers(*texts: str) -> set[str]:
@@ -83,10 +129,27 @@ def _unknown(numbers: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _unmeasured(scorer: Scorer) -> tuple[str, ...]:
-    if scorer.info.id == DEFAULT_RERANKER:
+def _left_out(sentences: Sequence[AnswerSentence]) -> tuple[str, ...]:
+    left = sum(sentence.logit is None and bool(sentence.citations) for sentence in sentences)
+    if not left:
         return ()
     return (
-        f"Whether sentences are supported was decided by {scorer.info.id}, at a threshold that was measured "
-        f"with {DEFAULT_RERANKER}.",
+        f"{left} of {counted(len(sentences), 'sentence')} cite more than is checked of one answer, "
+        f"{MOST_PAIRS} passages: whether they are supported is not known.",
+    )
+
+
+def _unmeasured(scorer: Scorer, reading: Reading) -> tuple[str, ...]:
+    """Return what to say where the threshold was measured with another model, or in other languages."""
+    if scorer.info.id != DEFAULT_RERANKER:
+        return (
+            f"Whether sentences are supported was decided by {scorer.info.id}, at a threshold that was "
+            f"measured with {DEFAULT_RERANKER}.",
+        )
+    language = question_language(" ".join(sentence.text for sentence in reading.sentences))
+    if language is None or language in _MEASURED_IN:
+        return ()
+    return (
+        f"The threshold for what is supported was measured in {listed(map(language_name, _MEASURED_IN))}; "
+        f"in {language_name(language)} the marks are less sure.",
     )

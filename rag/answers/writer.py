@@ -126,6 +126,10 @@ class Writer:
         teller.tell(writing.text)
         return Draft(clean(writing.text), self._settings.model, given, given.notices + notices)
 
+    def nothing(self) -> Draft:
+        """Return what there is of a text that was stopped before anybody was asked for it."""
+        return Draft("", self._settings.model, Given((), ()), (_CUT_SHORT["cancelled"],))
+
     def _attend(self, body: bytes, writing: _Writing, look: Callable[[], bool]) -> tuple[str, ...]:
         """Wait until `writing` has ended, or `look` says that it is to end; return what there is to say."""
         with start_blocking_portal(name="writer") as portal:

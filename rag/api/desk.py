@@ -52,7 +52,7 @@ class Desk:
         """Return the service, made now if nobody has needed it before."""
         if self._service is None:
             service = await anyio.to_thread.run_sync(self._get_service, limiter=self._library_limiter)
-            gates = (service.pipeline.gate, service.pipeline.remote_gate)
+            gates = (service.pipeline.gate, service.pipeline.remote_gate, service.answers.gate)
             self._limiter.total_tokens = sum(gate.slots + gate.queue for gate in gates) + _SPARE_THREADS
             self._service = service
         return self._service

@@ -7,10 +7,11 @@ from typing import get_args
 from msgspec import to_builtins
 
 from rag.amounts import milliseconds
+from rag.answers.prompt import declined
 from rag.api.schemas import search_body
 from rag.cli.common import add_collection, add_json, add_stages, as_json, depth, settings_for
 from rag.config import reranker_choice
-from rag.outcomes import Answer, AnswerKind, Citation, Retriever
+from rag.outcomes import Answer, AnswerKind, AnswerSentence, Citation, Retriever
 from rag.records import Hit, Passage, RerankedHit, SearchResult
 from rag.service import Service, build
 from rag.wording import place, stage_counts, stage_marks, summary
@@ -103,17 +104,30 @@ def _answer_lines(answer: Answer, result: SearchResult) -> Iterator[str]:
     """Yield the answer's sentences, each with where it is from."""
     of = "" if answer.threshold is None or answer.best_logit is None else _against_threshold(answer)
     if answer.kind == "written":
-        yield f"Answer, written by {answer.model}"
+        yield _written_title(answer)
     elif answer.answered:
         yield f"Answer, quoted from the documents{of}"
     else:
         yield f"The documents do not answer this{of}. The nearest sentences:"
     passages = {hit.passage.chunk_id: hit.passage for hit in result.retrieved}
     for sentence in answer.sentences:
-        mark = "" if sentence.supported else "  [not supported]"
+        mark = "" if sentence.supported else f"  [{_doubt(sentence)}]"
         where = "; ".join(_where(citation, passages) for citation in sentence.citations)
         yield f"  {' '.join(sentence.text.split())}{mark}" + (f"  ({where})" if where else "")
     yield from answer.notices
+
+
+def _written_title(answer: Answer) -> str:
+    if answer.answered:
+        return f"Answer, written by {answer.model}"
+    also = " What it wrote all the same:" if answer.sentences else ""
+    if declined(answer.text):
+        return f"The documents do not answer this, says {answer.model}.{also}"
+    return f"There is no answer by {answer.model}.{also}"
+
+
+def _doubt(sentence: AnswerSentence) -> str:
+    return "not checked" if sentence.citations and sentence.logit is None else "not supported"
 
 
 def _against_threshold(answer: Answer) -> str:

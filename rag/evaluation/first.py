@@ -51,7 +51,12 @@ def first_candidates(result: SearchResult, depth: int) -> SearchResult:
     final = in_final_order(own, result.ordering or Ordering())
     said_by = {hit.rank: hit.duplicate_of for hit in result.reranked}
     before = {hit.retrieved_rank: hit.rank for hit in result.reranked}
-    return replace(result, retrieved=result.retrieved[:depth], reranked=tuple(_alike(final, before, said_by)))
+    return replace(
+        result,
+        retrieved=result.retrieved[:depth],
+        reranked=tuple(_alike(final, before, said_by)),
+        lexical=result.lexical[:depth],
+    )
 
 
 def by_reranker(hits: Sequence[RerankedHit]) -> list[RerankedHit]:

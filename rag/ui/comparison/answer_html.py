@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from rag.amounts import milliseconds
+from rag.amounts import counted, milliseconds
+from rag.answers.prompt import declined
 from rag.outcomes import Answer, AnswerKind, AnswerSentence
 from rag.records import Passage, SearchResult
 from rag.ui.passage_html import source
@@ -15,11 +16,13 @@ LOGIT_HELP = (
 )
 SUPPORT_HELP = "The best logit that the cross-encoder gives a passage that it cites, for this sentence."
 UNSUPPORTED_HELP = (
-    "The cross-encoder finds this sentence in none of the passages that it cites, or a number in it "
-    "stands in none of them."
+    "The cross-encoder finds this sentence in none of the passages that it cites, a number in it stands in "
+    "none of them, or it is too long to be read."
 )
+UNCITED_HELP = "It cites no passage."
+UNCHECKED_HELP = "Nobody has read it beside the passages that it cites; below it says why."
 
-_DOUBT = f' <em class="rl-badge rl-doubt" title="{escape(UNSUPPORTED_HELP)}">not supported</em>'
+_DOUBT = ' <em class="rl-badge rl-doubt" title="{}">{}</em>'
 _WEAK = ' <em class="rl-badge">below the threshold</em>'
 
 # A passage that an answer may cite: its number, which is its rank; what its cards and its line are found by.
@@ -39,8 +42,7 @@ def answer_panel(result: SearchResult) -> str:
     return _panel(
         answer_title(answer.kind),
         took,
-        f"{_verdict(answer)}{_body(said, _sources(known), answered=answer.answered)}"
-        f"{_notices(answer.notices)}{_links(known)}",
+        f"{_verdict(answer)}{_body(said, _sources(known), answer)}{_notices(answer.notices)}{_links(known)}",
     )
 
 
@@ -79,22 +81,26 @@ def _verdict(answer: Answer) -> str:
 
 def _written_verdict(answer: Answer) -> str:
     if not answer.answered:
-        return "<p><b>The documents do not answer this.</b></p>"
+        none = "The documents do not answer this." if declined(answer.text) else "There is no answer."
+        return f"<p><b>{none}</b></p>"
+    if answer.threshold is None:  # a notice says why, if there was something to check
+        return ""
     supported = sum(sentence.supported for sentence in answer.sentences)
-    needed = "" if answer.threshold is None else f" (logit of at least {answer.threshold:.3f})"
     return (
-        f'<p class="rl-small">{supported} of {len(answer.sentences)} sentences supported by the passages '
-        f"that they cite{needed}, as the cross-encoder reads them.</p>"
+        f'<p class="rl-small">{supported} of {counted(len(answer.sentences), "sentence")} supported by the '
+        f"passages that they cite (logit of at least {answer.threshold:.3f}), as the cross-encoder reads "
+        "them.</p>"
     )
 
 
-def _body(said: str, sources: str, *, answered: bool) -> str:
+def _body(said: str, sources: str, answer: Answer) -> str:
     if not said:
         return ""
     both = f'<div class="rl-sentences">{said}</div>{sources}'
-    if answered:
+    if answer.answered:
         return both
-    return f'<details class="rl-nearest"><summary>The nearest sentences</summary>{both}</details>'
+    what = "The nearest sentences" if answer.kind == "quoted" else "What it wrote all the same"
+    return f'<details class="rl-nearest"><summary>{what}</summary>{both}</details>'
 
 
 def _sentence(sentence: AnswerSentence, answer: Answer, places: dict[str, _Place]) -> str:
@@ -105,7 +111,7 @@ def _sentence(sentence: AnswerSentence, answer: Answer, places: dict[str, _Place
     if sentence.logit is not None:
         meaning = LOGIT_HELP if answer.kind == "quoted" else SUPPORT_HELP
         logit = f' <span class="rl-number" title="{escape(meaning)}">logit <b>{sentence.logit:.3f}</b></span>'
-    doubted = "" if sentence.supported else _DOUBT
+    doubted = "" if sentence.supported else _doubt(sentence)
     if answer.answered and _is_weak(sentence, answer):
         doubted = _WEAK
     kind = "rl-sentence" if sentence.supported else "rl-sentence rl-unsupported"
@@ -113,6 +119,15 @@ def _sentence(sentence: AnswerSentence, answer: Answer, places: dict[str, _Place
         f'<p class="{kind}"><span dir="auto">{escape(" ".join(sentence.text.split()))}</span> '
         f"{numbers}{doubted}{logit}</p>"
     )
+
+
+def _doubt(sentence: AnswerSentence) -> str:
+    """Return the mark of a sentence that is not supported: why it is not."""
+    if not sentence.citations:
+        return _DOUBT.format(escape(UNCITED_HELP), "not supported")
+    if sentence.logit is None:
+        return _DOUBT.format(escape(UNCHECKED_HELP), "not checked")
+    return _DOUBT.format(escape(UNSUPPORTED_HELP), "not supported")
 
 
 def _is_weak(sentence: AnswerSentence, answer: Answer) -> bool:

@@ -59,7 +59,7 @@ def draw(service: Service, found: SearchResult, wanted: AnswerKind | None) -> No
     """Draw the answer to `found` that is `wanted`; begin to make it, where it is not made yet."""
     for kind, making in list(_makings().items()):
         if making.found != found or (making.running and kind != wanted):
-            making.stop()
+            making.give_up()
             del _makings()[kind]
     if wanted is None:
         return

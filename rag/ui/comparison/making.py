@@ -31,6 +31,7 @@ class Making:
         self.problem = ""
         self.recorded = False  # as far as whoever wanted it records what is asked
         self._stop = threading.Event()
+        self._given_up = threading.Event()
         self._ended = threading.Event()
 
     @property
@@ -51,6 +52,11 @@ class Making:
         """Ask it to end: what a language model has written is kept, a quotation is given up."""
         self._stop.set()
 
+    def give_up(self) -> None:
+        """Ask it to end with nothing: nobody will look at it."""
+        self._given_up.set()
+        self._stop.set()
+
     def _run(self, answers: Answers) -> None:
         # What nobody foresaw ends the thread, with a traceback in the log; this must not seem to run on.
         problem = _UNFORESEEN
@@ -68,12 +74,17 @@ class Making:
     def _made(self, answers: Answers) -> SearchResult:
         if self.kind == "quoted":
             return answers.quoted(self.found, pulse=self._look)
-        return answers.written(self.found, on_text=self._hear, cancelled=self._stop.is_set, pulse=self._tell)
+        made = answers.written(self.found, on_text=self._hear, cancelled=self._stop.is_set, pulse=self._tell)
+        if self.stopped and not (made.answer and made.answer.text):
+            raise _StoppedError
+        return made
 
     def _hear(self, piece: str) -> None:
         self.text += piece
 
     def _tell(self, stage: str, done: int, of: int) -> None:
+        if self._given_up.is_set():
+            raise _StoppedError
         self.line = underway(stage, done, of)
 
     def _look(self, stage: str, done: int, of: int) -> None:
