@@ -27,6 +27,8 @@ from rag.service import build
 FOLDER = Path(__file__).parent / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+ITALIAN = "Come si preparano le orecchiette?"
+UNANSWERED = "How fast does light travel?"
 QUESTION = "Why did my bread come out flat and gummy?"
 Theme = Literal["light", "dark"]
 PHONE, LAPTOP, DESK = 420, 1440, 1920  # CSS pixels
@@ -96,6 +98,19 @@ def _underway(page: Page) -> None:
 
 def _refused(page: Page) -> None:
     ask(page, "why " * 1200)
+
+
+def _answered(page: Page, question: str) -> None:
+    ask(page, question)
+    page.get_by_role("radio", name="Quoted", exact=True).click()
+    page.locator('.rl-answer[aria-busy="false"]').first.wait_for()
+    settle(page)
+
+
+def _three_columns(page: Page) -> None:
+    ask(page, ITALIAN)
+    page.get_by_text("Words alone", exact=True).click()
+    settle(page)
 
 
 def _filtered(page: Page) -> None:
@@ -189,6 +204,10 @@ SHOTS = (
     Shot("compare-underway", _underway),
     Shot("compare-refused", _refused),
     Shot("compare", ask, ALL, 1600),
+    Shot("compare-italian", partial(ask, question=ITALIAN), ALL, 1600),
+    Shot("compare-three-columns", _three_columns, (LAPTOP, DESK), 1600),
+    Shot("compare-answered", partial(_answered, question=ITALIAN), (PHONE, LAPTOP), 1600),
+    Shot("compare-not-answered", partial(_answered, question=UNANSWERED)),
     Shot("compare-marked", _marked),
     Shot("compare-filtered-of-100", _filtered, (PHONE, LAPTOP), 2200),
     Shot("time", _time, (PHONE, LAPTOP)),

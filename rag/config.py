@@ -68,9 +68,9 @@ class Fusion:
     Buettcher, SIGIR 2009), with weights, and a smaller constant than theirs: docs/retrieval.md says why.
     """
 
-    constant: int = 2
-    dense_weight: float = 0.5
-    lexical_weight: float = 1.0
+    constant: int = 3
+    dense_weight: float = 0.6
+    lexical_weight: float = 0.5
     phrasing_weight: float = 2.0
 
 
@@ -242,6 +242,6 @@ def _fusion(env: Mapping[str, str]) -> Fusion:
         dense = lexical = phrasing = 0.0
     # Which no NaN passes either.
     if not (all(0 <= weight <= 100 for weight in (dense, lexical, phrasing)) and dense + lexical > 0):
-        expected = "three numbers from 0 to 100, of vectors, words and phrasing, such as 0.5,1,2"
+        expected = "three numbers from 0 to 100, of vectors, words and phrasing, such as 0.6,0.5,2"
         raise SettingsError("RAG_RRF_WEIGHTS", text, expected)
     return Fusion(constant, dense, lexical, phrasing)

@@ -62,8 +62,8 @@ class Answer:
 
     `answered` is False where they do not answer it: quoted, because no sentence's logit reaches
     `threshold`; `best_logit` is the best there was. Then `sentences` are the nearest ones all the same.
-    `model` is the id of what quoted or wrote, `text` what was written, as it came; empty where it was
-    quoted. `notices` say what the reader must know, such as that it broke off.
+    Written, `threshold` is that of what supports a sentence, None where none was checked. `model` is the id
+    of what quoted or wrote, `text` what was written, as it came; empty where it was quoted. `notices` say what the reader must know, such as that it broke off.
     """
 
     kind: AnswerKind

@@ -6,7 +6,7 @@ times that of the words; so they are counted in the candidates alone, and weighe
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from rag.lexical import K1, B
 from rag.records import Passage
-from rag.terms import Token, word_reader
+from rag.terms import tells, term_of, words_of
 
 # Tuned on XQuAD in English, Spanish and German and on SQuAD-it; 0.2 to 0.4 did about as well.
-_WEIGHT = 0.3
+_WEIGHT = 0.25
 _PIECE = 5  # letters, the word's ends counting as one each
 _REACH = 3  # telling words
 
@@ -30,8 +30,9 @@ class _Features:
     counts: list[Counter[Hashable]] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
 
-    def add(self, found: Iterator[Hashable], length: int) -> None:
-        self.counts.append(Counter(found))
+    def add(self, found: Iterator[Hashable], sought: Container[Hashable], length: int) -> None:
+        """Count what of `found` is `sought` in the next passage, which has `length` of the kind."""
+        self.counts.append(Counter(one for one in found if one in sought))
         self.lengths.append(length)
 
     def scores(self) -> NDArray[np.float64]:
@@ -51,40 +52,48 @@ class _Features:
         return np.asarray(idf @ (tf / (tf + norm)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What is to be known of a word: its term, if the question has that, and its pieces that it shares."""
+
+    term: str | None
+    tells: bool
+    shared: tuple[str, ...]
+    n_pieces: int
+
+
 class _Question:
     """A question as it is read in one language: what of it to look for in passages of that language."""
 
     def __init__(self, question: str, language: str | None) -> None:
-        self._read = word_reader(language)
-        words = self._read(question)
-        self._terms = {word.term for word in words}
-        self._adjacent = set(pairwise(word.term for word in words))
-        self._near = set(_near([word for word in words if word.tells]))
-        self._pieces = {piece for word in words for piece in _pieces(word.text)}
-        self._pieces_of: dict[str, tuple[list[str], int]] = {}
+        self._language = language
+        words = words_of(question, language)
+        terms = [term_of(word, language) for word in words]
+        telling = [term for word, term in zip(words, terms, strict=True) if tells(word, language)]
+        self._terms = set(terms)
+        self._adjacent = set(pairwise(terms))
+        self._near = {
+            pair for i in range(len(telling)) for pair in _pairs(telling[i], telling[i + 1 : i + 1 + _REACH])
+        }
+        self._pieces = {piece for word in words for piece in _pieces(word)}
+        self._known: dict[str, _Word] = {}
 
     def count(self, text: str, adjacent: _Features, near: _Features, pieces: _Features) -> None:
         """Add what `text` has of the question to the features of each kind."""
-        words = self._read(text)
-        found = (pair for pair in pairwise(word.term for word in words) if pair in self._adjacent)
-        adjacent.add(found, len(words))
-        telling = [word for word in words if word.tells]
-        near.add((pair for pair in self._near_in(telling) if pair in self._near), len(telling))
-        known = [self._pieces_in(word.text) for word in words]
-        pieces.add((piece for shared, _ in known for piece in shared), sum(n for _, n in known))
+        words = [self._known.get(word) or self._read(word) for word in words_of(text, self._language)]
+        side_by_side = ((a.term, b.term) for a, b in pairwise(words) if a.term and b.term)
+        adjacent.add(side_by_side, self._adjacent, len(words))
+        telling = [word.term for word in words if word.tells]
+        near.add(_near(telling), self._near, len(telling))
+        shared = (piece for word in words for piece in word.shared)
+        pieces.add(shared, self._pieces, sum(word.n_pieces for word in words))
 
-    def _near_in(self, telling: Sequence[Token]) -> Iterator[frozenset[str]]:
-        places = [i for i, word in enumerate(telling) if word.term in self._terms]
-        for n, place in enumerate(places):
-            for other in places[n + 1 : n + 1 + _REACH]:
-                if other - place <= _REACH:
-                    yield frozenset((telling[place].term, telling[other].term))
-
-    def _pieces_in(self, word: str) -> tuple[list[str], int]:
-        if word not in self._pieces_of:
-            pieces = _pieces(word)
-            self._pieces_of[word] = [piece for piece in pieces if piece in self._pieces], len(pieces)
-        return self._pieces_of[word]
+    def _read(self, word: str) -> _Word:
+        term, pieces = term_of(word, self._language), _pieces(word)
+        shared = tuple(piece for piece in pieces if piece in self._pieces)
+        known = _Word(term if term in self._terms else None, tells(word, self._language), shared, len(pieces))
+        self._known[word] = known
+        return known
 
 
 def phrasing_scores(question: str, passages: Sequence[Passage], bm25: Sequence[float]) -> NDArray[np.float64]:
@@ -103,10 +112,11 @@ def phrasing_scores(question: str, passages: Sequence[Passage], bm25: Sequence[f
     return np.asarray(bm25, dtype=np.float64) + _WEIGHT * fine
 
 
-def _near(words: Sequence[Token]) -> Iterator[frozenset[str]]:
-    for i, word in enumerate(words):
-        for other in words[i + 1 : i + 1 + _REACH]:
-            yield frozenset((word.term, other.term))
+def _near(terms: Sequence[str | None]) -> Iterator[frozenset[str]]:
+    """Yield the pairs of terms that are in reach of each other; None is one that nobody looks for."""
+    for i, term in enumerate(terms):
+        if term:
+            yield from (frozenset((term, other)) for other in terms[i + 1 : i + 1 + _REACH] if other)
 
 
 def _pieces(word: str) -> list[str]:

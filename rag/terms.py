@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import Stemmer
@@ -57,29 +56,19 @@ def terms(text: str, language: str | None) -> list[str]:
     return [term(word) for word in _words(text, code)]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word of a text, in small letters without accents; `tells` is False for "the" and its like."""
-
-    text: str
-    term: str
-    tells: bool
+def words_of(text: str, language: str | None) -> list[str]:
+    """Return the words of `text`, in order, in small letters without accents, as `term_of` takes them."""
+    return list(_words(text, _known(language)))
 
 
-def word_reader(language: str | None) -> Callable[[str], list[Token]]:
-    """Return what reads a text in `language` into its words, in order; it remembers each word it has seen."""
-    code = _known(language)
-    term, idle = _term_maker(code), _idle_words(code)
-    seen: dict[str, Token] = {}
+def term_of(word: str, language: str | None) -> str:
+    """Return the term of one of the words of a text in `language`."""
+    return _term_maker(_known(language))(word)
 
-    def read(text: str) -> list[Token]:
-        words = list(_words(text, code))
-        for word in words:
-            if word not in seen:
-                seen[word] = Token(word, term(word), word not in idle)
-        return [seen[word] for word in words]
 
-    return read
+def tells(word: str, language: str | None) -> bool:
+    """Return whether a word says something about the subject, as "the" and its like do not."""
+    return word not in _idle_words(_known(language))
 
 
 def query_terms(question: str, languages: Mapping[str | None, int]) -> list[Word]:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results import search_result
 
+from rag.answers.prompt import NOT_ANSWERED
 from rag.outcomes import Answer, AnswerSentence, Citation
 from rag.records import SearchResult, StageTime
-from rag.ui.comparison.answer_html import answer_panel, answer_underway
+from rag.ui.comparison.answer_html import UNCITED_HELP, answer_panel, answer_underway
 
 HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=x> ![x](http://x) [l](javascript:x) $x^2$ :red[x] **b**"
@@ -120,9 +121,31 @@ def test_what_nothing_supports_is_marked_by_more_than_a_colour() -> None:
 
 
 def test_a_model_that_finds_no_answer_is_taken_at_its_word() -> None:
-    shown = without_tags(answer_panel(answered(replace(WRITTEN, answered=False, sentences=()))))
+    none = replace(WRITTEN, answered=False, sentences=(), text=NOT_ANSWERED)
+    shown = without_tags(answer_panel(answered(none)))
     assert "The documents do not answer this." in shown
     assert "supported" not in shown
+
+
+def test_a_text_without_a_sentence_says_nothing_about_the_documents() -> None:
+    shown = without_tags(answer_panel(answered(replace(WRITTEN, answered=False, sentences=(), text="[7]"))))
+    assert "There is no answer." in shown
+    assert "documents do not" not in shown
+
+
+def test_what_a_model_writes_beside_its_refusal_is_not_called_the_nearest() -> None:
+    html = answer_panel(answered(replace(WRITTEN, answered=False, text=f"It rests. {NOT_ANSWERED}")))
+    assert "What it wrote all the same" in html
+    assert "nearest sentences" not in html
+
+
+def test_what_was_not_checked_is_not_said_to_be_unsupported() -> None:
+    sentences = (replace(WRITTEN.sentences[0], logit=None, supported=False), WRITTEN.sentences[1])
+    html = answer_panel(answered(replace(WRITTEN, sentences=sentences, threshold=None)))
+    first, second = re.findall(r'<p class="(rl-sentence.*?)</p>', html)
+    assert "not checked" in first
+    assert UNCITED_HELP in second
+    assert "supported by the passages" not in html
 
 
 def test_what_the_reader_must_know_is_said() -> None:

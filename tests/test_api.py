@@ -239,6 +239,18 @@ def test_a_quoted_answer_has_its_sentences_with_their_places(server: Server, ans
     assert body["timings_ms"]["answer"] > 0
 
 
+@pytest.mark.parametrize("way", [{"reranker": "none"}, {"retriever": "lexical"}, {"order": "reranker"}])
+def test_an_answer_is_quoted_however_the_passages_were_found(server: Server, way: dict[str, str]) -> None:
+    body = server.query(query=QUESTION, answer="quoted", **way).body
+    assert body["answer"]["sentences"][0]["text"] == TEXTS["bread.txt"]
+    assert body["answer"]["model"] == DEFAULT_RERANKER
+
+
+@pytest.mark.parametrize("answer", ["both", 1, ["quoted"], ""])
+def test_an_unknown_kind_of_answer_is_refused(server: Server, answer: object) -> None:
+    assert "answer" in error_message(server.query(query=QUESTION, answer=answer), 400, 422)
+
+
 def test_what_the_documents_do_not_answer_is_said_with_logit_and_threshold(server: Server) -> None:
     found = server.query(query="Who painted the ceiling of the Sistine Chapel?", answer="quoted").body[
         "answer"

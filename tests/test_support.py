@@ -11,7 +11,7 @@ from files import text_file
 
 from rag.answers.answers import Answers
 from rag.answers.prompt import NOT_ANSWERED, within_budget
-from rag.answers.support import SUPPORT_LOGIT, checked
+from rag.answers.support import MOST_PAIRS, SUPPORT_LOGIT, checked
 from rag.answers.writer import Draft
 from rag.beir import read_beir
 from rag.config import LlmSettings
@@ -113,6 +113,46 @@ def test_the_check_is_a_stage_that_counts_its_pairs(reranker: Reranker) -> None:
     checked(Draft(text, "m", given), reranker, watch=watch, pulse=lambda *told: heard.append(told))
     assert [(stage.stage, stage.items) for stage in watch.stages] == [("support", 3)]
     assert heard == [("support", 0, 3), ("support", 1, 3), ("support", 2, 3)]
+
+
+def test_of_a_sentence_that_is_too_long_the_head_alone_supports_nothing(reranker: Reranker) -> None:
+    long = "Josiah Kemp made the tide clock in 1741, " + "and the museum is built of green cheese, " * 60
+    (sentence,) = check(f"{long} they say [2].", reranker).sentences
+    assert sentence.logit is not None
+    assert sentence.logit >= SUPPORT_LOGIT
+    assert not sentence.supported
+
+
+def test_no_more_than_some_seconds_are_spent_on_what_cites_without_end(reranker: Reranker) -> None:
+    watch = Stopwatch()
+    given = within_budget([Passage("c", "d", "g", CLOCK, 0, len(CLOCK))] * 10)
+    answer = checked(Draft("A cat [1-10].\n" * 200, "m", given), reranker, watch=watch)
+    assert watch.stages[0].items == MOST_PAIRS
+    left = [sentence for sentence in answer.sentences if sentence.logit is None]
+    assert (len(left), any(sentence.supported for sentence in left)) == (190, False)
+    assert answer.notices[0].startswith("190 of 200 sentences not checked: together they cite")
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("博物馆每天九点半开门 [1]。", "潮汐钟是约西亚·肯普于一七四一年制作的。"),
+        ("พิพิธภัณฑ์เปิดเวลาเก้าโมง [1]", "นาฬิกานี้ทำขึ้นในปี"),
+        ("يفتح المتحف في التاسعة [1].", "صنع الساعة جوزيا كيمب"),
+    ],
+)
+def test_in_letters_that_the_reranker_does_not_know_nothing_passes_for_supported(
+    text: str, other: str, reranker: Reranker
+) -> None:
+    answer = check(text, reranker, other)
+    assert [(one.supported, one.logit) for one in answer.sentences] == [(False, None)]
+    assert "1 of 1 sentence not checked: in letters that cross-encoder/" in answer.notices[0]
+
+
+def test_in_a_language_in_which_nothing_was_measured_it_is_said(reranker: Reranker) -> None:
+    german = "Die Uhr im zweiten Saal wurde von Josiah Kemp gebaut [2]. Montags ist geschlossen [1]."
+    (notice,) = check(german, reranker).notices
+    assert notice.endswith("was measured in English and Italian; in German the marks are less sure.")
 
 
 CLAIMS = Path(__file__).resolve().parents[1] / "data" / "judged"
