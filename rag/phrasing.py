@@ -72,9 +72,7 @@ class _Question:
         telling = [term for word, term in zip(words, terms, strict=True) if tells(word, language)]
         self._terms = set(terms)
         self._adjacent = set(pairwise(terms))
-        self._near = {
-            pair for i in range(len(telling)) for pair in _pairs(telling[i], telling[i + 1 : i + 1 + _REACH])
-        }
+        self._near = set(_near(telling))
         self._pieces = {piece for word in words for piece in _pieces(word)}
         self._known: dict[str, _Word] = {}
 
