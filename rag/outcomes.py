@@ -44,7 +44,8 @@ class Citation:
 class AnswerSentence:
     """A sentence of an answer, and what it rests on.
 
-    Quoted, its words are those of its citations, and `logit` is the reranker's for question and sentence.
+    Quoted, its words are those of its citations, and `logit` is the mean of the reranker's for the sentence
+    and its passage, as rag.answers.quote tells.
     Written, `logit` is the best that the reranker gives a cited passage for the sentence, and `supported`
     says whether that is enough. A sentence without citation is not supported, nor is one that cites, but
     was not checked: then there is no `logit`.
@@ -62,8 +63,10 @@ class Answer:
 
     `answered` is False where they do not answer it: quoted, because no sentence's logit reaches
     `threshold`; `best_logit` is the best there was. Then `sentences` are the nearest ones all the same.
-    Written, `threshold` is that of what supports a sentence, None where none was checked. `model` is the id
-    of what quoted or wrote, `text` what was written, as it came; empty where it was quoted. `notices` say what the reader must know, such as that it broke off.
+    Written, `threshold` is that of what supports a sentence, None where none was checked.
+
+    `model` is the id of what quoted or wrote, `text` what was written, as it came; empty where it was
+    quoted. `notices` say what the reader must know, such as that it broke off.
     """
 
     kind: AnswerKind

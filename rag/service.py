@@ -109,15 +109,15 @@ class Service:
 
     def warm_up(self) -> None:
         """Run each model once, so that the first question is as fast as the tenth; begin to read files."""
-        question_language("warm up")
         self.embedder.embed_query("warm up")
         self.reranker.warm_up()
         for collection in self.library.collections():
             # One that cannot be searched keeps no other from it: whoever asks it a question hears why.
             with suppress(LibraryError):
-                embedder = self.library.searcher(collection).embedder
-                if not embedder.used:
-                    embedder.embed_query("warm up")
+                searcher = self.library.searcher(collection)
+                searcher.matching("warm up", 1)
+                if not searcher.embedder.used:
+                    searcher.embedder.embed_query("warm up")
         self.library.parsers.start()
 
     def switch_reranker(self, reference: str) -> RerankerSwitch:
@@ -176,6 +176,7 @@ def build(settings: Settings, *, stand_in: bool = False) -> Service:
     with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
         loading = loader.submit(_first_reranker, load_reranker, settings.reranker, stand_in)
         embedders, no_embedder = _first_embedder(settings, stand_in)
+        question_language("Can it read?")  # it loads its model when it is first asked
         loaded, reranker, no_reranker = loading.result()
     standing: dict[Task, str] = {}
     for task, notice in (("rerank", no_reranker), ("embed", no_embedder)):

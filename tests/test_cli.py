@@ -205,6 +205,30 @@ def test_search_prints_what_a_language_model_writes_and_what_it_does_not_rest_on
     assert "  Rome is a city.  [not supported]" in out
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("NOT_IN_PASSAGES", "The documents do not answer this, says small.\n"),
+        (
+            "It rains. NOT_IN_PASSAGES",
+            "says small. What it wrote all the same:\n  It rains.  [not supported]",
+        ),
+        ("[7]", "There is no answer by small.\n"),
+        ("它很好 [1]。", "[not checked]  (pasta.md)"),
+    ],
+)
+def test_search_says_of_no_written_answer_what_it_is_not(
+    notes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    main(["ingest", str(notes / "kitchen")])
+    with bad.serving() as server:
+        server.behaviour = chatting.writing(text)
+        monkeypatch.setenv("LLM_BASE_URL", server.url)
+        monkeypatch.setenv("LLM_MODEL", "small")
+        assert main(["search", "how are orecchiette shaped?", "--answer", "written"]) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_search_says_which_hits_say_the_same_in_place_of_their_text(
     notes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

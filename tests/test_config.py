@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import RemoteSettings, Settings, bare_environment, usable_cores
+from rag.config import Fusion, LlmSettings, RemoteSettings, Settings, bare_environment, usable_cores
 from rag.errors import SettingsError
 
 GIVEN = {
@@ -30,6 +30,14 @@ GIVEN = {
     "RAG_REMOTE_TIMEOUT_S": "2.5",
     "RAG_REMOTE_MODEL": "a/remote-model",
     "RAG_REMOTE_MAX_BATCH": "64",
+    "RAG_RETRIEVER": "Hybrid",
+    "RAG_RRF_CONSTANT": "60",
+    "RAG_RRF_WEIGHTS": "1, 2, 0.5",
+    "RAG_ORDER": "reranker",
+    "LLM_BASE_URL": "http://127.0.0.1:11434/v1/",
+    "LLM_MODEL": "a-writer",
+    "LLM_API_KEY": "a-third-key",
+    "LLM_TIMEOUT_S": "20",
 }
 NUMBERS = (
     *("RAG_RETRIEVE_K", "RAG_TOP_K", "RAG_THREADS", "RAG_MAX_UPLOAD_MB", "RAG_PARSE_MEMORY_MB", "RAG_QUEUE"),
@@ -61,11 +69,18 @@ def test_every_setting_comes_from_its_variable() -> None:
         remote=RemoteSettings(
             "https://gpu.example.com/rank?token=hidden", "tei", "another-key", 2.5, "a/remote-model", 64
         ),
+        retriever="hybrid",
+        fusion=Fusion(60, 1.0, 2.0, 0.5),
+        order="reranker",
+        llm=LlmSettings("http://127.0.0.1:11434/v1", "a-writer", "a-third-key", 20.0),
     )
 
 
 def test_there_is_a_variable_for_every_setting() -> None:
-    own = {f"RAG_{field.name.upper()}" for field in fields(Settings)} - {"RAG_REMOTE"}
+    groups = {"remote", "fusion", "llm"}
+    own = {f"RAG_{field.name.upper()}" for field in fields(Settings) if field.name not in groups}
+    own |= {"RAG_RRF_CONSTANT", "RAG_RRF_WEIGHTS"}
+    own |= {f"LLM_{field.name.upper()}" for field in fields(LlmSettings)}
     remote = {f"RAG_REMOTE_{field.name.upper()}" for field in fields(RemoteSettings)}
     founding = {"RAG_REMOTE_URL": "MODAL_RERANK_URL", "RAG_USE_ONNX_RERANKER": "USE_ONNX_RERANKER"}
     assert {founding.get(name, name) for name in own | remote} == GIVEN.keys()
@@ -75,6 +90,8 @@ def test_no_key_is_shown() -> None:
     shown = repr(Settings.from_env(GIVEN))
     assert "a-key" not in shown
     assert "another-key" not in shown
+    assert "a-third-key" not in shown
+    assert "11434" not in shown
 
 
 @pytest.mark.parametrize(

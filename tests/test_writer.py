@@ -246,7 +246,7 @@ def test_what_had_come_is_kept_with_a_notice(
     "behaviour",
     [
         chatting.without_end("word "),
-        chatting.writing_at_once("word " * 2_000_000),
+        chatting.writing_at_once("word " * 200_000),
         chatting.streaming("word " * 100_000, chatting.DONE),
     ],
 )
@@ -314,7 +314,9 @@ def test_what_pulse_raises_ends_the_writing_at_once(server: bad.Server) -> None:
         (bad.closing_at_once, "no_answer", "and check LLM_BASE_URL"),
         (bad.closing_within_the_body, "broken_off", "broke off in the middle"),
         (bad.replying({}, 200, Content_Encoding="gzip"), "compressed", "found it compressed"),
-        (bad.too_large, "answer_too_large", "Check LLM_BASE_URL"),
+        (bad.too_large, "answer_too_large", "Check that LLM_BASE_URL"),
+        (chatting.writing_at_once("word " * 300_000), "answer_too_large", "at most 1,048,576 bytes at once"),
+        (chatting.streaming("word " * 300_000), "answer_too_large", "at most 1,048,576 bytes at once"),
         (chatting.streaming(), "broken_off", "broke off in the middle"),
         (chatting.streaming(b"data: nonsense\n\n"), "not_json", "expected JSON in each event"),
         (chatting.streaming(b'data: [{"choices": 1}]\n\n'), "not_json", "expected JSON in each event"),

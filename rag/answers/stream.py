@@ -7,6 +7,8 @@ from rag.remote.line import Incoming
 from rag.remote.server import Server, message_in, parsed_json
 
 EVENT_STREAM = "text/event-stream"
+# Of one event, or of an answer that does not stream. Parsed, a megabyte may be thirty.
+MAX_JSON_BYTES = 2**20
 _DONE = b"[DONE]"
 _THINK, _THOUGHT = "<think>", "</think>"
 
@@ -26,15 +28,18 @@ async def pieces(server: Server, incoming: Incoming) -> AsyncIterator[Piece]:
     before its end.
     """
     if not incoming.headers.get("content-type", "").lower().startswith(EVENT_STREAM):
-        yield _whole(server, b"".join([piece async for piece in incoming.body]))
+        whole = _Growing(server)
+        async for piece in incoming.body:
+            whole.add(piece)
+        yield _whole(server, whole.taken())
         return
     ended = False
-    async for data in _events(incoming.body):
+    async for data in _events(server, incoming.body):
         if data == _DONE:
             return
-        piece = _piece(server, data)
-        ended = ended or piece.end is not None
-        yield piece
+        said = _piece(server, data)
+        ended = ended or said.end is not None
+        yield said
     if not ended:  # some servers leave out the mark of the end, but then they tell the reason
         raise server.error("broken_off", "broke off in the middle of its answer. Ask again.")
 
@@ -60,25 +65,48 @@ async def spoken(written: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
             yield Piece("", piece.end)
 
 
-async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _events(server: Server, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the data of each server-sent event; comments and other fields are skipped.
 
     Every server of this kind puts the data of an event on one line.
     """
-    async for line in _lines(body):
+    async for line in _lines(server, body):
         if line.startswith(b"data:"):
             yield line.removeprefix(b"data:").strip()
 
 
-async def _lines(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    begun: list[bytes] = []  # of a line that is not whole yet: a list, since it may come in a million pieces
+async def _lines(server: Server, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    line = _Growing(server)
     async for piece in body:
         first, *rest = piece.split(b"\n")
-        begun.append(first)
+        line.add(first)
         for following in rest:
-            yield b"".join(begun)
-            begun = [following]
-    yield b"".join(begun)
+            yield line.taken()
+            line.add(following)
+    yield line.taken()
+
+
+class _Growing:
+    """What is not whole yet: a list of its pieces, since it may come in a million."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take one more piece. Raises RemoteError, where it becomes larger than anything to be parsed."""
+        self._size += len(piece)
+        self._pieces.append(piece)
+        if self._size > MAX_JSON_BYTES:
+            found = f"gave no usable answer: expected at most {MAX_JSON_BYTES:,} bytes at once, found more. "
+            raise self._server.error("answer_too_large", found + _check(self._server))
+
+    def taken(self) -> bytes:
+        """Return all of it, and begin anew."""
+        whole = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        return whole
 
 
 def _piece(server: Server, data: bytes) -> Piece:

@@ -5,16 +5,18 @@ no tools, and nothing that it writes is followed, run or rendered.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import anyio
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from rag.answers.prompt import NOT_ANSWERED, Given, messages, within_budget
-from rag.answers.stream import EVENT_STREAM, pieces, spoken
+from rag.answers.stream import EVENT_STREAM, MAX_JSON_BYTES, pieces, spoken
 from rag.config import LlmSettings
 from rag.errors import RemoteError
 from rag.parse.clean import clean
@@ -132,7 +134,7 @@ class Writer:
 
     def _attend(self, body: bytes, writing: _Writing, look: Callable[[], bool]) -> tuple[str, ...]:
         """Wait until `writing` has ended, or `look` says that it is to end; return what there is to say."""
-        with start_blocking_portal(name="writer") as portal:
+        with _event_loop() as portal:
             running = portal.start_task_soon(self._run, body, writing)
             try:
                 return self._ended(running, writing, look)
@@ -182,7 +184,24 @@ class Writer:
             raise self._server.redirect(incoming.status, incoming.headers.get("location", ""))
         if not 200 <= incoming.status < 300:
             body = b"".join([piece async for piece in incoming.body])
-            raise self._server.refusal(incoming.status, body)
+            raise self._server.refusal(incoming.status, body[:MAX_JSON_BYTES])
+
+
+@contextmanager
+def _event_loop() -> Iterator[BlockingPortal]:
+    """Yield a way into an event loop in a thread of its own, which ends after the body.
+
+    Nothing there can break off the look-up of a host's name: then nobody waits for its end.
+    """
+    with ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal(name="writer"))
+        running = stack.pop_all()
+    try:
+        yield portal
+    finally:
+        ending = threading.Thread(target=running.close, name="end of writer", daemon=True)
+        ending.start()
+        ending.join(2 * _HANG_UP_S)
 
 
 class _Teller:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rag.amounts import bytes_in_words
 from rag.machine.findings import Finding
 
-# What tells languages apart unpacks itself onto the disk; large archives are held there file by file.
+# Large archives are held on the disk, file by file.
 ROOM_BYTES = 200_000_000
 
 
@@ -30,6 +30,6 @@ def temporary_finding(fallback: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     sentence = f"They go into {folder}; {bytes_in_words(free)} are free there."
     if free < ROOM_BYTES:
-        wise = f"{bytes_in_words(ROOM_BYTES)} are wise: without them, no file can be read."
+        wise = f"{bytes_in_words(ROOM_BYTES)} are wise: without them, no large archive can be read."
         return Finding(topic, "warn", f"{sentence} {wise}", "Make room, or set TMPDIR to another folder.")
     return Finding(topic, "ok", sentence)

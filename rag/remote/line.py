@@ -141,7 +141,7 @@ def explained(server: Server, exc: Exception, *, begun: bool) -> RemoteError:
     import httpx2
 
     check = f"Check {server.terms.address}"
-    detail = server.quote(str(exc)) or type(exc).__name__
+    detail = server.quote(str(exc)).rstrip(".") or type(exc).__name__
     meanings = (
         (socket.gaierror, "unknown_host", f"was not found: its name has no address. {check}."),
         (
