@@ -30,7 +30,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives 
 expect = sync_api.expect
 
 # `KILLS=50` for the whole measure: each costs a start of the server.
-N_KILLS = int(os.environ.get("KILLS", "4"))
+N_KILLS = int(os.environ.get("KILLS", "2"))
 KEYS = "3021x"
 NO_GRADE = "cannot judge"
 # The firsts of both lists are one passage or two.

@@ -212,9 +212,9 @@ def test_a_kill_at_any_moment_leaves_nothing_or_a_whole_model(
     original: Path, made: Made, cache: Path
 ) -> None:
     chance = random.Random(20)
-    for sixth in range(6):
+    for quarter in range(4):
         with start(original, cache=cache) as command:
-            time.sleep((sixth + chance.random()) / 6 * made.seconds)
+            time.sleep((quarter + chance.random()) / 4 * made.seconds)
             at_work = workers(cache)
             if at_work and chance.random() < 0.3:
                 with suppress(ProcessLookupError):

@@ -22,7 +22,8 @@ class Guest:
 
     def upload(self, files: Files) -> Answered[Uploaded]:
         """Return what became of `files`."""
-        self._coming = self._server.begin_upload(_PATH, Uploaded, files, collection=self.collection)
+        self._coming = Future()
+        self._server.begin_upload(_PATH, Uploaded, files, self._coming, collection=self.collection)
         return self._server.wait(self._coming)
 
     @property

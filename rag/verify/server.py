@@ -78,10 +78,16 @@ class RunningServer:
         """Return what `DELETE path` answers."""
         return self.wait(self._begin(form, partial(self._client.stream, "DELETE", path, params=params)))
 
-    def begin_upload(self, path: str, form: type[T], files: Files, **params: str) -> Future[Answered[T]]:
-        """Return the answer to come, for `wait`: an interrupt must not lose what became of the files."""
+    def begin_upload(
+        self, path: str, form: type[T], files: Files, coming: Future[Answered[T]], **params: str
+    ) -> None:
+        """Begin what `coming` will hold the answer of, for `wait`.
+
+        The caller has it before anything is sent: an interrupt must not lose what became of the files.
+        """
         parts = [("files", file) for file in files]
-        return self._begin(form, partial(self._client.stream, "POST", path, params=params, files=parts))
+        request = partial(self._client.stream, "POST", path, params=params, files=parts)
+        self._begin(form, request, coming)
 
     def wait(self, coming: Future[Answered[T]]) -> Answered[T]:
         """Return the answer when it is there."""
@@ -91,7 +97,7 @@ class RunningServer:
             raise self._unreachable(exc) from exc
 
     def _begin(
-        self, form: type[T], request: Callable[[], AbstractContextManager[httpx2.Response]]
+        self, form: type[T], request: Request, coming: Future[Answered[T]] | None = None
     ) -> Future[Answered[T]]:
         def ask() -> Answered[T]:
             began = time.perf_counter()
@@ -102,7 +108,9 @@ class RunningServer:
                 raise self._unreachable(exc) from exc
             return Answered(self._read(response, body, form), time.perf_counter() - began)
 
-        return _in_background(ask)
+        coming = Future() if coming is None else coming
+        _in_background(ask, coming)
+        return coming
 
     def _read(self, response: httpx2.Response, body: bytes, form: type[T]) -> T:
         kind = response.headers.get("content-type", "").partition(";")[0].strip() or "no content type"
@@ -181,9 +189,8 @@ def _message(response: httpx2.Response, data: bytes) -> str:
     return body if isinstance(body, str) else response.reason_phrase
 
 
-def _in_background(act: Callable[[], T]) -> Future[T]:
-    """Return what `act` will return. Its thread keeps nobody from ending."""
-    future: Future[T] = Future()
+def _in_background(act: Callable[[], T], future: Future[T]) -> None:
+    """Have `future` hold what `act` will return. Its thread keeps nobody from ending."""
 
     def work() -> None:
         try:
@@ -192,4 +199,3 @@ def _in_background(act: Callable[[], T]) -> Future[T]:
             future.set_exception(exc)
 
     Thread(target=work, daemon=True).start()
-    return future

@@ -102,11 +102,18 @@ if documents:
     if found:
         # Two boxes, so that all of it goes when the next question's first line comes in its place.
         with result_slot.container(), st.container():
+            # Boxes of their own: what comes and goes above the columns would have them drawn anew, without focus.
+            stale_slot, answer_slot = st.container(), st.container()
             if state.is_outdated(documents):
-                st.text("The documents have changed since this question was asked. Ask again to search them.")
+                stale_slot.text(
+                    "The documents have changed since this question was asked. Ask again to search them."
+                )
             if state.is_superseded(service.reranker.info):
-                st.text("The reranker has changed since this question was asked. Ask again to see its order.")
-            answering.draw(service, found, form.answer)
+                stale_slot.text(
+                    "The reranker has changed since this question was asked. Ask again to see its order."
+                )
+            with answer_slot:
+                answering.draw(service, found, form.answer)
             view.draw(service, answering.with_answer(found, form.answer), documents, standing)
             # Not in the fragment above: a click in one cannot cancel what takes long.
             grades = grading.grades(grading.of_result(library, found))
