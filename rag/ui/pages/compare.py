@@ -102,7 +102,7 @@ if documents:
     if found:
         # Two boxes, so that all of it goes when the next question's first line comes in its place.
         with result_slot.container(), st.container():
-            # Boxes of their own: what comes and goes above the columns would have them drawn anew, without focus.
+            # Boxes of their own, or what comes and goes above the columns would take the focus from them.
             stale_slot, answer_slot = st.container(), st.container()
             if state.is_outdated(documents):
                 stale_slot.text(
